@@ -1,0 +1,1 @@
+"""Computation and schedule of each operator, one file per (operator, strategy)."""

@@ -1,0 +1,1 @@
+"""A TVM compiler extension for binary and sub-bit neural networks."""

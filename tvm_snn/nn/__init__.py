@@ -1,0 +1,1 @@
+"""PyTorch layers of sub-bit networks."""

@@ -1,0 +1,1 @@
+"""The operators of sub-bit and binary layers."""
