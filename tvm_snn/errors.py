@@ -1,4 +1,4 @@
-"""The errors a user of tvm_snn can meet. Every message names the place, the finding and a way out."""
+"""The errors a user can meet: each message names the place, the finding and a way out."""
 
 
 class SnnError(Exception):
@@ -6,7 +6,7 @@ class SnnError(Exception):
 
 
 class ModelError(SnnError):
-    """A model cannot be read or is malformed: wrong file, dynamic shape, wrong dtype, NaN weights."""
+    """A model cannot be read or is malformed: wrong file, dynamic shape, dtype, NaN weights."""
 
 
 class UnsupportedOperatorError(ModelError):
@@ -18,7 +18,7 @@ class TargetError(SnnError):
 
 
 class ArtifactError(SnnError):
-    """A compiled artifact is corrupt, truncated, of another version, or made for another machine."""
+    """A compiled artifact is corrupt, of another version, or made for another machine."""
 
 
 class VerificationError(SnnError):

@@ -1,0 +1,118 @@
+"""Target descriptions as people write them, to the dictionary form that TVM takes.
+
+TVM no longer reads the command-line form (`"llvm -mcpu=cortex-a72"`); this project does, next to
+dictionaries, tags, `Target` objects and the alias `"host"`.
+"""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from tvm.target import Target
+from tvm.target.codegen import (
+    llvm_get_system_cpu,
+    llvm_get_system_triple,
+    llvm_is_valid_cpu,
+)
+
+from ..errors import TargetError
+
+TargetLike = str | Mapping[str, Any] | Target
+
+_OPTIONS = {
+    "mcpu": str,
+    "mtriple": str,
+    "mattr": lambda text: text.split(","),
+    "mfloat-abi": str,
+    "mabi": str,
+    "num-cores": int,
+    "opt-level": int,
+}
+# A processor that the compiling machine's triple lacks is looked for here.
+_OTHER_TRIPLES = ("x86_64-linux-gnu", "aarch64-linux-gnu", "armv7-linux-gnueabihf")
+_OPTION_SYNONYMS = {"device": "mtriple", "target": "mtriple", "float-abi": "mfloat-abi"}
+
+
+def parse_target(target: TargetLike) -> Target:
+    """Return the TVM target that `target` describes.
+
+    `target` is `"host"`, the command-line form `"llvm -mcpu=haswell -mattr=+avx2"`, a tag such as
+    `"raspberry-pi/4b-aarch64"`, a JSON string or dictionary of TVM's options, or a `Target`. A
+    missing triple follows from the cpu, that of the compiling machine first; a missing cpu is the
+    baseline of the triple, so that nothing is assumed that was not said.
+
+    Raises TargetError when the kind, an option or the cpu is not known.
+    """
+    if isinstance(target, Target):
+        return _complete(target)
+    if isinstance(target, Mapping):
+        return _complete(_tvm_target(dict(target)))
+    if target == "host":
+        return _complete(_tvm_target(_host_options()))
+    if target.lstrip().startswith("{") or "/" in target.split(" ")[0]:
+        return _complete(_tvm_target(target))
+    return _complete(_tvm_target(_parse_command_line_form(target)))
+
+
+def _host_options() -> dict[str, Any]:
+    return {
+        "kind": "llvm",
+        "mtriple": str(llvm_get_system_triple()),
+        "mcpu": str(llvm_get_system_cpu()),
+    }
+
+
+def _parse_command_line_form(text: str) -> dict[str, Any]:
+    words = shlex.split(text)
+    if not words:
+        raise TargetError('The target is empty. Write for example "host" or "llvm -mcpu=haswell".')
+    options: dict[str, Any] = {"kind": words[0]}
+    for word in words[1:]:
+        name, equals, value = word.lstrip("-").partition("=")
+        name = _OPTION_SYNONYMS.get(name, name)
+        if not word.startswith("-") or not equals or name not in _OPTIONS:
+            known = ", ".join(f"-{option}=" for option in _OPTIONS)
+            raise TargetError(
+                f"The target {text!r} has the part {word!r}, which is not understood. "
+                f"Options have the form -name=value; known are {known}."
+            )
+        try:
+            options[name] = _OPTIONS[name](value)
+        except ValueError as error:
+            raise TargetError(
+                f"The target {text!r} gives {value!r} for -{name}, which must be a number."
+            ) from error
+    return options
+
+
+def _tvm_target(description: str | dict[str, Any]) -> Target:
+    try:
+        return Target(description)
+    except Exception as error:
+        # TVM raises several exception types here, depending on which parser gave up.
+        raise TargetError(
+            f"TVM does not know the target {description!r}: {str(error).splitlines()[0]} "
+            'Write for example "host", "llvm -mcpu=haswell" or {"kind": "llvm", "mcpu": ...}.'
+        ) from error
+
+
+def _complete(target: Target) -> Target:
+    """Return the target with a triple and a checked cpu."""
+    if target.kind.name != "llvm":
+        raise TargetError(
+            f"The target kind {target.kind.name!r} is not supported. "
+            'Supported is "llvm" (x86 and ARM processors).'
+        )
+    said = str(target.attrs.get("mtriple", ""))
+    triples = [said] if said else [str(llvm_get_system_triple()), *_OTHER_TRIPLES]
+    cpu = str(target.attrs.get("mcpu", ""))
+    fitting = [triple for triple in triples if not cpu or llvm_is_valid_cpu(cpu, triple)]
+    if not fitting:
+        raise TargetError(
+            f"LLVM knows no processor {cpu!r} for {' or '.join(triples)}. Names are those of "
+            '`clang -mcpu=help`: for example "haswell", "skylake-avx512", "cortex-a72".'
+        )
+    if said:
+        return target
+    options = {str(key): value for key, value in target.export().items() if value}
+    return _tvm_target({**options, "mtriple": fitting[0]})

@@ -1,0 +1,49 @@
+"""`snn.binary_conv2d`: a convolution whose weights are +1 and -1, each kernel its own.
+
+    out[n,o,y,x] = sum_{c,i,j} W[o,c,i,j] * x[n, c, y*s + i*d - top, x*s + j*d - left]
+The scale of an output channel is a multiplication of its own after the operator.
+"""
+
+from typing import Any
+
+from numpy.typing import NDArray
+from tvm import relax
+
+from ..errors import ModelError
+from ..tvm_api import attrs_dict
+from .convolve import convolve
+from .geometry import ConvGeometry
+from .operator import ACCUMULATORS, Operator, tensor_argument
+
+
+def infer_type(call: relax.Call) -> relax.TensorType:
+    """Return the type of the result; raises ModelError when arguments or attributes do not fit."""
+    geometry = ConvGeometry.from_attrs(attrs_dict(call))
+    data, dtype = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
+    weight, _ = tensor_argument(call, 1, "weight", dims=4, dtypes=("int8",))
+    n, channels, height, width = geometry.nchw(data)
+    outputs, group_channels, kh, kw = weight
+    if group_channels * geometry.groups != channels:
+        raise ModelError(
+            f"{call.op.name}: kernels of {group_channels} channels in {geometry.groups} groups "
+            f"need {group_channels * geometry.groups} input channels, but the data has {channels}."
+        )
+    if outputs % geometry.groups:
+        raise ModelError(
+            f"{call.op.name}: {outputs} outputs do not divide into {geometry.groups} groups."
+        )
+    out_h, out_w = geometry.output_size(height, width, (kh, kw))
+    return relax.TensorType(geometry.in_layout(n, outputs, out_h, out_w), ACCUMULATORS[dtype])
+
+
+def reference(data: NDArray, weight: NDArray, **attrs: Any) -> NDArray:
+    """Meaning of the operator in numpy: a plain convolution."""
+    return convolve(data, weight, ConvGeometry.from_attrs(attrs))
+
+
+binary_conv2d = Operator(
+    name="snn.binary_conv2d",
+    doc="Convolution with weights of +1 and -1.",
+    infer_type=infer_type,
+    reference=reference,
+).register()

@@ -1,0 +1,50 @@
+"""Plain convolution and matrix product in numpy: the meaning that all binary layers share."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .geometry import ConvGeometry
+
+
+def convolve(data: NDArray, weight: NDArray, geometry: ConvGeometry) -> NDArray:
+    """Convolve int8 or float32 data with weights of +1 and -1.
+
+    `data` is (N, C, H, W) or (N, H, W, C) as `geometry.data_layout` says, `weight` int8
+    (O, C/groups, kh, kw). Returns int32 for int8 data, float32 for float32 data, laid out like
+    the data.
+    """
+    channels_first = data if geometry.data_layout == "NCHW" else data.transpose(0, 3, 1, 2)
+    n, c, h, w = channels_first.shape
+    outputs, _, kh, kw = weight.shape
+    groups = geometry.groups
+    out_h, out_w = geometry.output_size(h, w, (kh, kw))
+    top, left, bottom, right = geometry.padding
+    padded = np.pad(channels_first, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    # Sums of int8 products stay far below 2^53, so float64 carries them exactly.
+    wide = np.float64 if data.dtype == np.int8 else np.float32
+    grouped = padded.astype(wide).reshape(n, groups, c // groups, *padded.shape[2:])
+    kernels = weight.astype(wide).reshape(groups, outputs // groups, c // groups, kh, kw)
+    result = np.zeros((n, groups, outputs // groups, out_h * out_w), dtype=wide)
+    for i in range(kh):
+        for j in range(kw):
+            rows = _taps(i * geometry.dilation[0], geometry.strides[0], out_h)
+            columns = _taps(j * geometry.dilation[1], geometry.strides[1], out_w)
+            patch = grouped[:, :, :, rows, columns].reshape(n, groups, c // groups, -1)
+            result += kernels[:, :, :, i, j] @ patch
+    out = result.reshape(n, outputs, out_h, out_w).astype(accumulator(data))
+    return out if geometry.data_layout == "NCHW" else out.transpose(0, 2, 3, 1)
+
+
+def multiply(data: NDArray, weight: NDArray) -> NDArray:
+    """Multiply data (..., I) with weights of +1 and -1, int8 (O, I): int32 or float32 (..., O)."""
+    wide = np.float64 if data.dtype == np.int8 else np.float32
+    return (data.astype(wide) @ weight.astype(wide).T).astype(accumulator(data))
+
+
+def accumulator(data: NDArray) -> type:
+    """Return the dtype in which a layer sums up data of this dtype."""
+    return np.int32 if data.dtype == np.int8 else np.float32
+
+
+def _taps(first: int, stride: int, count: int) -> slice:
+    return slice(first, first + stride * (count - 1) + 1, stride)

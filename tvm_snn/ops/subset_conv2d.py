@@ -1,0 +1,57 @@
+"""`snn.subset_conv2d`: a convolution whose units come from a subset, stored as indices into it.
+
+With R[n,u,k] the response of unit u's input channels to subset kernel k,
+    R[n,u,k,y,x] = sum_{q,i,j} P[k,q,i,j] * x[n, u*g + q, y*s + i*d - top, x*s + j*d - left]
+    out[n,o,y,x] = sum_u R[n, u, idx[o,u], y, x]
+(Wang et al., ICCV 2021; g = 1 there). The scale of an output channel is a multiplication of its
+own after the operator, so that it fuses with whatever else follows.
+"""
+
+from typing import Any
+
+from numpy.typing import NDArray
+from tvm import relax
+
+from ..errors import ModelError
+from ..tvm_api import attrs_dict
+from .convolve import convolve
+from .geometry import ConvGeometry
+from .operator import ACCUMULATORS, Operator, tensor_argument
+from .units import join_units
+
+
+def infer_type(call: relax.Call) -> relax.TensorType:
+    """Return the type of the result; raises ModelError when arguments or attributes do not fit."""
+    geometry = ConvGeometry.from_attrs(attrs_dict(call))
+    data, dtype = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
+    subset, _ = tensor_argument(call, 1, "subset", dims=4, dtypes=("int8",))
+    indices, _ = tensor_argument(call, 2, "indices", dims=2, dtypes=("uint8",))
+    n, channels, height, width = geometry.nchw(data)
+    outputs, units = indices
+    kernels, unit, kh, kw = subset
+    if kernels < 1:
+        raise ModelError(f"{call.op.name}: the subset is empty.")
+    if units * unit * geometry.groups != channels:
+        raise ModelError(
+            f"{call.op.name}: {units} units of {unit} channels in {geometry.groups} groups make "
+            f"{units * unit * geometry.groups} input channels, but the data has {channels}."
+        )
+    if outputs % geometry.groups:
+        raise ModelError(
+            f"{call.op.name}: {outputs} outputs do not divide into {geometry.groups} groups."
+        )
+    out_h, out_w = geometry.output_size(height, width, (kh, kw))
+    return relax.TensorType(geometry.in_layout(n, outputs, out_h, out_w), ACCUMULATORS[dtype])
+
+
+def reference(data: NDArray, subset: NDArray, indices: NDArray, **attrs: Any) -> NDArray:
+    """Meaning of the operator in numpy: the convolution with the kernels put together again."""
+    return convolve(data, join_units(subset, indices), ConvGeometry.from_attrs(attrs))
+
+
+subset_conv2d = Operator(
+    name="snn.subset_conv2d",
+    doc="Convolution by subset response and index gather.",
+    infer_type=infer_type,
+    reference=reference,
+).register()

@@ -1,0 +1,43 @@
+"""The private corners of TVM that this project needs, each with the reason it is touched.
+
+TVM's Python API moves between releases. What is private stands here and nowhere else, so that a
+new release means one file to read.
+"""
+
+from typing import Any
+
+import tvm
+import tvm.ir._ffi_api
+from tvm import relax
+
+
+def register_op(name: str, doc: str) -> tvm.ir.Op:
+    """Return the operator called `name`, registering it when it is new.
+
+    TVM offers no public way to create an operator from Python; registering a name twice aborts,
+    so an operator that is there (after a module reload, say) is handed back as it is.
+    """
+    if name not in tvm.ir.Op.list_op_names():
+        tvm.ir._ffi_api.RegisterOp(name, doc)
+    return tvm.ir.Op.get(name)
+
+
+def make_attrs(**values: Any) -> tvm.ir.Attrs:
+    """Return an attribute dictionary for a call: ints, strings, and lists of ints.
+
+    `ir.DictAttrs` has no public constructor.
+    """
+    return tvm.ir.make_node("ir.DictAttrs", **values)
+
+
+def attrs_dict(call: relax.Call) -> dict[str, Any]:
+    """Return the attributes of a call made with :func:`make_attrs` as plain Python values."""
+    return {key: _plain(call.attrs[key]) for key in call.attrs.keys()}  # noqa: SIM118
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool | int | float):
+        return value
+    return [_plain(item) for item in value]
