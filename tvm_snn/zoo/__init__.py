@@ -1,1 +1,19 @@
-"""The networks of the papers."""
+"""The networks of the papers, as PyTorch modules with seeded, untrained weights.
+
+Each factory here is a reference for the command line, as in `tvm_snn.zoo:resnet18`; `ZOO` lists
+them with the input each expects.
+"""
+
+from .registry import ZOO, ZooEntry, example_inputs
+from .resnet import resnet18, resnet20, resnet34
+from .vgg_small import vgg_small
+
+__all__ = [
+    "ZOO",
+    "ZooEntry",
+    "example_inputs",
+    "resnet18",
+    "resnet20",
+    "resnet34",
+    "vgg_small",
+]
