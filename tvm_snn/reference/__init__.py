@@ -5,11 +5,17 @@ It owes nothing to TVM's code generator and is what compiled networks are verifi
 """
 
 from . import (  # noqa: F401  (importing a family enters its operators into the table)
+    activation,
+    convolution,
     creation,
     elementwise,
     indexing,
     linear_algebra,
+    normalization,
+    pooling,
+    quantization,
     reduction,
+    resize,
     shape,
 )
 from .interpreter import Observer, evaluate, evaluate_call, intermediates

@@ -11,6 +11,8 @@ import tvm
 from tvm import relax
 
 from ..errors import ModelError, UnsupportedOperatorError
+from ..ops import OPERATORS, static_shape
+from ..tvm_api import attrs_dict
 from .table import MEANINGS, Value
 
 Observer = Callable[[relax.Var, Value], Value | None]
@@ -101,21 +103,11 @@ def _apply(call: relax.Call, values: Sequence[Value]) -> Value:
 
 def _apply_snn(name: str, call: relax.Call, values: Sequence[Value]) -> Value:
     """Call the reference that stands beside the operator in tvm_snn.ops."""
-    from ..ops import OPERATORS
-
     if name not in OPERATORS:
         raise UnsupportedOperatorError(f"tvm_snn.ops has no operator {name}")
-    attributes = {key: _plain(item) for key, item in call.attrs.items() if key != "strategy"}
+    attributes = attrs_dict(call)
+    attributes.pop("strategy", None)
     return OPERATORS[name].reference(*values, **attributes)
-
-
-def _plain(attribute: Value) -> Value:
-    """Turn an item of an attribute dictionary into Python's own types."""
-    if isinstance(attribute, str):
-        return str(attribute)
-    if hasattr(attribute, "__len__"):
-        return [_plain(item) for item in attribute]
-    return getattr(attribute, "value", attribute)
 
 
 def _operator_name(call: relax.Call) -> str:
@@ -137,21 +129,13 @@ def _as_declared(result: Value, ty: relax.Type, name: str) -> Value:
     array = np.asarray(result)
     if str(ty.dtype) not in ("", "void"):
         array = array.astype(str(ty.dtype), copy=False)
-    expected = _static_shape(ty)
+    expected = static_shape(ty)
     if expected is not None and array.shape != expected:
         raise ModelError(
             f"{name} gives shape {array.shape}, but the model declares {expected}: "
             "the model is inconsistent, import it anew"
         )
     return array
-
-
-def _static_shape(ty: relax.TensorType) -> tuple[int, ...] | None:
-    """Give a tensor type's shape, or None when it is unknown or has symbolic dimensions."""
-    if not isinstance(ty.shape, relax.ShapeExpr):
-        return None
-    sizes = [getattr(size, "value", size) for size in ty.shape.values]
-    return tuple(sizes) if all(isinstance(size, int) for size in sizes) else None
 
 
 def _bind_parameters(
@@ -171,7 +155,7 @@ def _bind_parameters(
 def _checked_input(var: relax.Var, value: np.ndarray) -> np.ndarray:
     if not isinstance(var.ty, relax.TensorType):
         raise ModelError(f"input '{var.name}' is no tensor but {var.ty}: pass tensors one by one")
-    shape = _static_shape(var.ty)
+    shape = static_shape(var.ty)
     if shape is None:
         raise ModelError(
             f"input '{var.name}' has the dynamic shape {var.ty.shape}: import the model with "

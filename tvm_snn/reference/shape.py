@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import UnsupportedOperatorError
 from .table import enter_plain, integers, one_axis, operator
+from .windows import padded
 
 Array = np.ndarray
 
@@ -112,9 +113,8 @@ def pad(attrs: Any, x: Array) -> Array:
     if mode != "constant":
         known = ", ".join(["constant", *PAD_MODES])
         raise UnsupportedOperatorError(f"pad mode '{mode}' is not known; known modes: {known}")
-    padded = np.pad(x, np.maximum(widths, 0), constant_values=float(attrs.pad_value))
-    ends = [(max(-before, 0), max(-after, 0)) for before, after in widths]
-    return padded[tuple(slice(a, n - b) for (a, b), n in zip(ends, padded.shape, strict=True))]
+    before, after = widths.T.tolist()
+    return padded(x, before, after, float(attrs.pad_value))
 
 
 @operator("relax.nn.pixel_shuffle")
