@@ -1,1 +1,1 @@
-"""Computation and schedule of each operator, one file per (operator, strategy)."""
+"""Strategies: how each binary and sub-bit operator can be computed, and their schedules."""

@@ -1,0 +1,42 @@
+"""From a kernel written in TVMScript to a call in the Relax graph.
+
+Every kernel is three stages in one PrimFunc: `read` brings the data into the form the core wants,
+the *core* is written loop by loop in TVMScript, and `write` is a plain rearrangement of the
+core's result, into which FuseTIR's elementwise epilogue is inlined later (see `rules`).
+"""
+
+from collections.abc import Callable
+
+from tvm import relax, te
+from tvm.tirx import PrimFunc
+
+STRATEGY = "snn.strategy"
+"""Annotation of a core block: the name of the strategy it belongs to. The loops of such a block
+are final."""
+_FUSES_ELEMENTWISE_EPILOGUE = 4
+
+
+def emit_kernel(
+    bb: relax.BlockBuilder,
+    name: str,
+    compute: Callable[..., te.Tensor],
+    *arguments: relax.Expr,
+) -> relax.Call:
+    """Return a call of the kernel that `compute` describes, open for an epilogue to fuse into."""
+    return bb.call_te(
+        compute,
+        *arguments,
+        primfunc_name_hint=name,
+        primfunc_attrs={"op_pattern": _FUSES_ELEMENTWISE_EPILOGUE},
+    )
+
+
+def core_stage(strategy: str, core: PrimFunc, *inputs: te.Tensor) -> te.Tensor:
+    """Return the result of a core as a tensor.
+
+    The core's buffers must be declared with the very shapes of `inputs`, in their order, and its
+    result last.
+    """
+    return te.extern_primfunc(
+        list(inputs), core, name=f"{strategy}_core", attrs={STRATEGY: strategy}
+    )

@@ -1,0 +1,222 @@
+"""Flat pixel planes: the form in which every convolution kernel here reads and writes images.
+
+A channel of the image is padded with zeros and kept as one row-major plane, `pitch` pixels a row.
+Output pixel (y, x) is number q = y*pitch + x, and the input pixel that tap (i, j) needs lies a
+*constant* distance further on, whatever q is. So a block of neighbouring pixels is one contiguous
+vector for every tap, across the ends of rows; the few pixels at row ends that belong to no output
+are computed and dropped. With stride s the image is first sorted into s*s phases by the remainder
+of its coordinates, within which the taps again lie at constant distances.
+"""
+
+from dataclasses import dataclass
+
+from tvm import relax, te, tirx
+from tvm.ir import Expr
+
+from ..ops import ConvGeometry, static_shape
+from ..tvm_api import attrs_dict
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The shape of one convolution, all sizes static."""
+
+    batch: int
+    groups: int
+    channels: int
+    """Input channels of one group."""
+    outputs: int
+    """Output channels of one group."""
+    height: int
+    width: int
+    kernel: tuple[int, int]
+    geometry: ConvGeometry
+
+    @classmethod
+    def of(
+        cls,
+        data: relax.Expr,
+        outputs: int,
+        kernel: tuple[int, int],
+        geometry: ConvGeometry,
+    ) -> "Convolution":
+        """Read the sizes off the data's type."""
+        shape = static_shape(data.ty)
+        n, channels, height, width = geometry.nchw(shape)
+        groups = geometry.groups
+        return cls(
+            n, groups, channels // groups, outputs // groups, height, width, kernel, geometry
+        )
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Height and width of the result."""
+        return self.geometry.output_size(self.height, self.width, self.kernel)
+
+    @property
+    def taps(self) -> int:
+        """Weights of one kernel in one input channel."""
+        return self.kernel[0] * self.kernel[1]
+
+
+def convolution_of(call: relax.Call, outputs: int, kernel: tuple[int, int]) -> Convolution:
+    """Return the convolution that a call of one of our operators computes."""
+    return Convolution.of(
+        call.args[0], outputs, kernel, ConvGeometry.from_attrs(attrs_dict(call))
+    )
+
+
+@dataclass(frozen=True)
+class Planes:
+    """How the image of a convolution lies in flat planes, in blocks of `block` output pixels."""
+
+    conv: Convolution
+    block: int
+
+    @property
+    def phases(self) -> tuple[int, int]:
+        """Phases that the taps read, vertically and horizontally."""
+        return self._phases(0), self._phases(1)
+
+    @property
+    def pitch(self) -> int:
+        """Pixels in a row of a plane."""
+        return self.conv.output_size[1] + self._reach(1)
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of output pixels in an image."""
+        return -(-self.pixels // self.block)
+
+    @property
+    def pixels(self) -> int:
+        """Output pixels of an image, those between rows included."""
+        height, width = self.conv.output_size
+        return (height - 1) * self.pitch + width
+
+    @property
+    def rows(self) -> int:
+        """Rows of a plane: enough for every tap of the last, partly empty block."""
+        last = self.blocks * self.block - 1 + self._reach(0) * self.pitch + self._reach(1)
+        return last // self.pitch + 1
+
+    @property
+    def area(self) -> int:
+        """Pixels of one phase of a channel."""
+        return self.rows * self.pitch
+
+    def distance(self, i: Expr | int, j: Expr | int) -> Expr | int:
+        """Distance, within its phase, from an output pixel's number to what tap (i, j) reads."""
+        (stride_y, stride_x), (dilation_y, dilation_x) = self._steps
+        return i * dilation_y // stride_y * self.pitch + j * dilation_x // stride_x
+
+    def phase(self, i: Expr | int, j: Expr | int) -> tuple[Expr | int, Expr | int]:
+        """Vertical and horizontal phase in which tap (i, j) reads."""
+        (stride_y, stride_x), (dilation_y, dilation_x) = self._steps
+        return i * dilation_y % stride_y, j * dilation_x % stride_x
+
+    def load(
+        self, planes: te.Tensor, n: Expr, c: Expr, q: Expr, i: Expr | int, j: Expr | int
+    ) -> Expr:
+        """Return the input of output pixel q at tap (i, j), channel c over all groups, image n."""
+        f = q + self.distance(i, j)
+        return planes[n, c, *self.phase(i, j), f // self.pitch, f % self.pitch]
+
+    def read(self, data: te.Tensor, channels: int | None = None) -> te.Tensor:
+        """Stage that brings the image into planes (N, groups*channels, phases, rows, pitch).
+
+        `channels` a group are written, those past the image's own being zero.
+        """
+        channels = self.conv.channels if channels is None else channels
+        (stride_y, stride_x), _ = self._steps
+        phases_y, phases_x = self.phases
+        image = self._padded(data, channels)
+        shape = (
+            self.conv.batch,
+            self.conv.groups * channels,
+            phases_y,
+            phases_x,
+            self.rows,
+            self.pitch,
+        )
+        if (stride_y, stride_x) == (1, 1):
+            return image
+        return te.compute(
+            shape,
+            lambda n, c, a, b, y, x: image[n, c, 0, 0, y * stride_y + a, x * stride_x + b],
+            name="phases",
+        )
+
+    def write(self, flat: te.Tensor, dtype: str) -> te.Tensor:
+        """Stage that takes results (N, outputs, blocks*block) back into the data layout.
+
+        It is a plain rearrangement, so that elementwise operators after it can be inlined.
+        """
+        conv = self.conv
+        height, width = conv.output_size
+        shape = conv.geometry.in_layout(conv.batch, conv.groups * conv.outputs, height, width)
+        if conv.geometry.data_layout == "NCHW":
+            return te.compute(
+                [tirx.IntImm("int64", size) for size in shape],
+                lambda n, o, y, x: flat[n, o, y * self.pitch + x].astype(dtype),
+                name="image",
+            )
+        return te.compute(
+            [tirx.IntImm("int64", size) for size in shape],
+            lambda n, y, x, o: flat[n, o, y * self.pitch + x].astype(dtype),
+            name="image",
+        )
+
+    def _padded(self, data: te.Tensor, channels: int) -> te.Tensor:
+        conv = self.conv
+        top, left, _, _ = conv.geometry.padding
+        (stride_y, stride_x), _ = self._steps
+        zero = tirx.const(0, data.dtype)
+
+        def pixel(
+            n: Expr, c: Expr, _a: Expr, _b: Expr, y: Expr, x: Expr
+        ) -> Expr:
+            row, column = y - top, x - left
+            if channels == conv.channels:
+                source, inside = c, []
+            else:
+                source = c // channels * conv.channels + c % channels
+                inside = [c % channels < conv.channels]
+            inside += [row >= 0, row < conv.height, column >= 0, column < conv.width]
+            index = conv.geometry.in_layout(n, source, row, column)
+            return tirx.if_then_else(tirx.all(*inside), data(*index), zero)
+
+        shape = (
+            conv.batch,
+            conv.groups * channels,
+            1,
+            1,
+            self.rows * stride_y,
+            self.pitch * stride_x,
+        )
+        return te.compute(shape, pixel, name="padded")
+
+    @property
+    def _steps(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return self.conv.geometry.strides, self.conv.geometry.dilation
+
+    def _reach(self, axis: int) -> int:
+        strides, dilation = self._steps
+        return max(i * dilation[axis] // strides[axis] for i in range(self.conv.kernel[axis]))
+
+    def _phases(self, axis: int) -> int:
+        strides, dilation = self._steps
+        return 1 + max(i * dilation[axis] % strides[axis] for i in range(self.conv.kernel[axis]))
+
+
+def fitting_block(conv: Convolution, widest: int, narrowest: int) -> int:
+    """Return the block, a power of two times `narrowest`, that wastes the fewest pixels.
+
+    Of equally good ones the widest, since every block costs its share of index loads.
+    """
+    best = block = widest
+    while block >= narrowest:
+        if Planes(conv, block).blocks * block < Planes(conv, best).blocks * best * 0.9:
+            best = block
+        block //= 2
+    return best
