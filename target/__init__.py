@@ -1,6 +1,15 @@
 """What the compiler knows of a machine: target descriptions, vector width, instructions."""
 
+from .extensions import extensions_of, host_architecture, host_extensions
 from .features import Features, features_of
 from .parse_target import TargetLike, parse_target
 
-__all__ = ["Features", "TargetLike", "features_of", "parse_target"]
+__all__ = [
+    "Features",
+    "TargetLike",
+    "extensions_of",
+    "features_of",
+    "host_architecture",
+    "host_extensions",
+    "parse_target",
+]

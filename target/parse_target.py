@@ -16,6 +16,7 @@ from tvm.target.codegen import (
 )
 
 from ..errors import TargetError
+from .extensions import extensions_of, host_extensions
 
 TargetLike = str | Mapping[str, Any] | Target
 
@@ -55,11 +56,19 @@ def parse_target(target: TargetLike) -> Target:
 
 
 def _host_options() -> dict[str, Any]:
-    return {
+    """Describe this machine: its cpu's name, corrected by what the processor really has.
+
+    A virtual machine may hide extensions that the name implies, or show more.
+    """
+    options = {
         "kind": "llvm",
         "mtriple": str(llvm_get_system_triple()),
         "mcpu": str(llvm_get_system_cpu()),
     }
+    implied, present = extensions_of(_tvm_target(options)), host_extensions()
+    corrections = [f"+{name}" for name in present - implied]
+    corrections += [f"-{name}" for name in implied - present]
+    return options | ({"mattr": sorted(corrections)} if corrections else {})
 
 
 def _parse_command_line_form(text: str) -> dict[str, Any]:

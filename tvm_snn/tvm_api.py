@@ -8,6 +8,7 @@ from typing import Any
 
 import tvm
 import tvm.ir._ffi_api
+import tvm_ffi
 from tvm import relax
 
 
@@ -41,3 +42,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | float):
         return value
     return [_plain(item) for item in value]
+
+
+def host_cpu_features() -> frozenset[str]:
+    """Return LLVM's names of what this machine's processor can do.
+
+    `tvm.target.codegen` wraps the features that a cpu's name implies; those the processor really
+    has (a virtual machine may hide some) are only a registered function.
+    """
+    features = tvm_ffi.get_global_func("tvm.codegen.llvm.GetHostCPUFeatures")()
+    return frozenset(str(name) for name, present in features.items() if present)

@@ -1,0 +1,83 @@
+"""From a planned network to an executable: the lowering passes, in order.
+
+legalize   every operator becomes a call of a primitive function; what depends on weights only
+           moves to `main_transform_params`, which runs once, when the network is loaded
+fuse       elementwise operators join the kernel that feeds them
+schedule   every primitive function gets a schedule for the target
+build      memory is planned, and the module is compiled by LLVM
+"""
+
+from dataclasses import dataclass
+
+import tvm
+from tvm import relax
+from tvm.target import Target
+
+from ..ops import OPERATORS
+from ..schedules import legalize_call, schedule_primfunc
+from .trace_kernels import Kernel, trace_kernels
+
+TRANSFORM_WEIGHTS = "main_transform_params"
+"""Function of the executable that prepares the weights for the kernels."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A compiled network."""
+
+    executable: relax.VMExecutable
+    kernels: tuple[Kernel, ...]
+    """The kernel calls of `main`, in order."""
+
+
+def lower(module: tvm.IRModule, target: Target) -> Lowered:
+    """Compile a module whose weights are lifted and whose strategies are set."""
+    with target:
+        legalized = _LEGALIZE(module)
+        fused = _FUSE(legalized)
+        scheduled = schedule_kernels(target)(relax.transform.FuseTIR()(fused))
+        executable = relax.build(scheduled, target, relax_pipeline=_FINISH)
+    return Lowered(executable, trace_kernels(legalized, fused))
+
+
+def schedule_kernels(target: Target) -> tvm.transform.Pass:
+    """Return the pass that schedules every primitive function for the target."""
+
+    @tvm.transform.module_pass(opt_level=0, name="ScheduleKernels")
+    def transform(module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        functions = dict(module.functions_items())
+        for name, function in functions.items():
+            if isinstance(function, tvm.tirx.PrimFunc):
+                functions[name] = schedule_primfunc(function, target)
+        return tvm.IRModule(functions, attrs=module.attrs)
+
+    return transform
+
+
+_LEGALIZE = tvm.transform.Sequential(
+    [
+        relax.transform.LegalizeOps(dict.fromkeys(OPERATORS, legalize_call)),
+        relax.transform.LiftTransformParams(),
+    ]
+)
+_FUSE = tvm.transform.Sequential(
+    [
+        relax.transform.AnnotateTIROpPattern(),
+        relax.transform.FuseOps(),
+    ]
+)
+_FINISH = tvm.transform.Sequential(
+    [
+        relax.transform.RewriteDataflowReshape(),
+        relax.transform.ToNonDataflow(),
+        relax.transform.RemovePurityChecking(),
+        relax.transform.CallTIRRewrite(),
+        relax.transform.StaticPlanBlockMemory(),
+        relax.transform.LowerAllocTensor(),
+        relax.transform.KillAfterLastUse(),
+        relax.transform.LowerRuntimeBuiltin(),
+        relax.transform.ComputePrimValue(),
+        relax.transform.VMShapeLower(),
+        relax.transform.AttachGlobalSymbol(),
+    ]
+)

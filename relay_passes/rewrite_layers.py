@@ -1,0 +1,105 @@
+"""Replace the binary and sub-bit layers that were detected by the operators made for them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tvm
+from numpy.typing import NDArray
+from tvm import relax
+
+from ..ops import binary_conv2d, binary_dense, subset_conv2d, subset_dense
+from .detect_layers import DENSE, Layer
+
+_FLOAT = "float32"
+_SIGN = "int8"
+
+
+def rewrite_layers(layers: Sequence[Layer]) -> tvm.transform.Pass:
+    """Return the pass that rewrites `layers`, as detect_layers found them in the same module.
+
+    A binary layer becomes `op(data, ...) * scale`. Where its data are signs (W1A1) they are cast
+    to int8 before and the integer sums to float32 after the operator. Dense layers stay as they
+    are. The operator's variable keeps the layer's name.
+    """
+    by_name = {layer.name: layer for layer in layers if layer.verdict != DENSE}
+
+    @tvm.transform.module_pass(opt_level=0, name="RewriteLayers")
+    def transform(module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
+        return _Rewriter(module, by_name).rewritten()
+
+    return transform
+
+
+@relax.expr_functor.mutator
+class _Rewriter(relax.PyExprMutator):
+    def __init__(self, module: tvm.IRModule, layers: dict[str, Layer]) -> None:
+        super().__init__(module)
+        self._module = module
+        self._layers = layers
+        self._signs: dict[relax.Var, relax.Var] = {}
+
+    def rewritten(self) -> tvm.IRModule:
+        for name, function in self._module.functions_items():
+            if isinstance(function, relax.Function):
+                self.builder_.update_func(name, self.visit_expr(function))
+        return relax.transform.DeadCodeElimination()(self.builder_.get())
+
+    def visit_var_binding_(self, binding: relax.VarBinding) -> None:
+        layer = self._layers.get(str(binding.var.name))
+        if layer is None or not isinstance(binding.value, relax.Call):
+            super().visit_var_binding_(binding)
+            return
+        data = self.visit_expr(binding.value.args[0])
+        result = self._emit(layer, data)
+        if not isinstance(binding.var, relax.DataflowVar):
+            result = self.builder_.emit_output(result)
+        self.set_var_remap(binding.var, result)
+
+    def _emit(self, layer: Layer, data: relax.Var) -> relax.Var:
+        if layer.activation == "W1A1":
+            data = self._as_signs(data)
+        result = self._emit_named(layer.name, _operator_call(layer, data))
+        if layer.activation == "W1A1":
+            result = self.builder_.emit(relax.op.astype(result, _FLOAT))
+        if not np.all(layer.scale == 1):
+            scale = relax.const(_channel_shaped(layer), _FLOAT)
+            result = self.builder_.emit(relax.op.multiply(result, scale))
+        return result
+
+    def _emit_named(self, name: str, call: relax.Call) -> relax.Var:
+        # `emit` would turn the dots of a layer's name into underscores.
+        call = self.builder_.normalize(call)
+        var = relax.DataflowVar(name, call.ty)
+        self.builder_.emit_normalized(relax.VarBinding(var, call))
+        return var
+
+    def _as_signs(self, data: relax.Var) -> relax.Var:
+        """Cast signs to int8, once for all layers that read them."""
+        if data not in self._signs:
+            self._signs[data] = self.builder_.emit(relax.op.astype(data, _SIGN))
+        return self._signs[data]
+
+
+def _operator_call(layer: Layer, data: relax.Var) -> relax.Call:
+    assert layer.signed is not None, "only binary layers are rewritten"
+    if layer.subset is not None:
+        arrays: list[NDArray] = [layer.subset.kernels, layer.subset.indices]
+    elif layer.geometry is not None:
+        arrays = [layer.signed.signs]
+    else:
+        arrays = [layer.signed.signs[:, :, 0, 0]]
+    operator = {
+        (True, True): subset_conv2d,
+        (True, False): binary_conv2d,
+        (False, True): subset_dense,
+        (False, False): binary_dense,
+    }[layer.geometry is not None, layer.subset is not None]
+    attrs = layer.geometry.attrs() if layer.geometry else {}
+    return operator(data, *(relax.const(array) for array in arrays), **attrs, strategy="")
+
+
+def _channel_shaped(layer: Layer) -> NDArray[np.float32]:
+    """Return the scale (O,) shaped to multiply the layer's result."""
+    if layer.geometry is not None and layer.geometry.data_layout == "NCHW":
+        return layer.scale.reshape(1, -1, 1, 1)
+    return layer.scale

@@ -1,0 +1,239 @@
+"""The artifact: one file with everything that a compiled network is.
+
+A zip archive with
+    manifest.json   format and versions, target, inputs and outputs, layers, kernels, weights, and
+                    the SHA-256 of every other member
+    library.so      the machine code
+    network.json    the network in Relax, without its weights, for verification
+    weights/NAME    each weight, packed at as many bits as its elements carry
+Nothing in it is ever unpickled. Members carry a fixed date, so equal networks give equal files.
+"""
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tvm
+
+from .errors import ArtifactError
+from .relay_passes.trace_kernels import Kernel
+from .report import LayerRow, Report
+from .version import __version__
+from .weights import Weight, pack, unpack
+
+FORMAT = 1
+"""Raised whenever an older reader would misread the file."""
+
+_MANIFEST = "manifest.json"
+_LIBRARY = "library.so"
+_NETWORK = "network.json"
+_WEIGHTS = "weights/"
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+_Record = TypeVar("_Record")
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape and dtype of an input or output of a network."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        """Return the spec as people write it."""
+        return f"{self.name}: {self.dtype}{list(self.shape)}"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A compiled network, ready to be loaded or saved."""
+
+    target: str
+    """The target as TVM's JSON."""
+    architecture: str
+    extensions: tuple[str, ...]
+    """Instruction set extensions that the machine code may use."""
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    report: Report
+    kernels: tuple[Kernel, ...]
+    library: bytes
+    network: str
+    """The network as TVM's JSON, its weights being parameters of `main`."""
+    weights: tuple[Weight, ...]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Size of all packed weights."""
+        return sum(weight.stored_bytes for weight in self.weights)
+
+
+def write_artifact(artifact: Artifact, path: str | os.PathLike[str]) -> None:
+    """Write an artifact to a file: first beside it, then renamed, so that nothing is lost."""
+    members = {_LIBRARY: artifact.library, _NETWORK: artifact.network.encode()}
+    for weight in artifact.weights:
+        members[_WEIGHTS + weight.name] = pack(weight)
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    manifest = json.dumps(_manifest(artifact, hashes), indent=1).encode()
+    path = Path(path)
+    try:
+        with _replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for name, data in {_MANIFEST: manifest, **members}.items():
+                info = zipfile.ZipInfo(name, _DATE)
+                packed = name.startswith(_WEIGHTS)
+                info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+                archive.writestr(info, data)
+    except OSError as error:
+        raise ArtifactError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def read_artifact(path: str | os.PathLike[str]) -> Artifact:
+    """Read an artifact and check it against its manifest.
+
+    Raises ArtifactError when the file is missing, no artifact, truncated, changed in any byte, or
+    of another format or TVM version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ArtifactError(f"There is no artifact at {path}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest = json.loads(archive.read(_MANIFEST))
+            _check_versions(manifest, path)
+            members = {name: archive.read(name) for name in manifest["sha256"]}
+    except _UNREADABLE as error:
+        raise ArtifactError(
+            f"{path} is not a readable artifact ({error}). It is damaged or was not written by "
+            "tvm_snn: compile the network anew."
+        ) from error
+    for name, data in members.items():
+        if hashlib.sha256(data).hexdigest() != manifest["sha256"][name]:
+            raise ArtifactError(
+                f"{name} in {path} is not what the manifest says: the hashes differ. The artifact "
+                "is damaged: compile the network anew."
+            )
+    try:
+        return _artifact(manifest, members)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"The manifest of {path} is malformed ({type(error).__name__}: {error}). "
+            "Compile the network anew."
+        ) from error
+
+
+# What the standard library raises, one way or another, over bytes that are no zip archive.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+
+
+def _manifest(artifact: Artifact, hashes: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "tvm_snn": __version__,
+        "tvm": tvm.__version__,
+        "target": json.loads(artifact.target),
+        "architecture": artifact.architecture,
+        "extensions": list(artifact.extensions),
+        "inputs": [asdict(spec) for spec in artifact.inputs],
+        "outputs": [asdict(spec) for spec in artifact.outputs],
+        "layers": [asdict(row) for row in artifact.report.rows],
+        "kernels": [asdict(kernel) for kernel in artifact.kernels],
+        "weights": [
+            {
+                "name": weight.name,
+                "shape": list(weight.array.shape),
+                "dtype": str(weight.array.dtype),
+                "bits": weight.bits,
+                "signs": weight.signs,
+                "bound": weight.bound,
+            }
+            for weight in artifact.weights
+        ],
+        "sha256": dict(hashes),
+    }
+
+
+def _check_versions(manifest: Any, path: Path) -> None:
+    if not isinstance(manifest, dict) or "format" not in manifest:
+        raise ArtifactError(f"{path} has no artifact's manifest. Compile the network anew.")
+    if manifest["format"] != FORMAT:
+        raise ArtifactError(
+            f"{path} has artifact format {manifest['format']}, this version reads {FORMAT}. "
+            "Compile the network anew with the tvm_snn that is installed here."
+        )
+    if manifest["tvm"] != tvm.__version__:
+        raise ArtifactError(
+            f"{path} was compiled with TVM {manifest['tvm']}, installed is {tvm.__version__}. "
+            f"Install apache-tvm=={manifest['tvm']} or compile the network anew."
+        )
+
+
+def _artifact(manifest: dict[str, Any], members: Mapping[str, bytes]) -> Artifact:
+    weights = []
+    for spec in manifest["weights"]:
+        data = members[_WEIGHTS + spec["name"]]
+        weights.append(unpack(data, **{**spec, "shape": tuple(spec["shape"])}))
+    return Artifact(
+        target=json.dumps(manifest["target"]),
+        architecture=str(manifest["architecture"]),
+        extensions=tuple(manifest["extensions"]),
+        inputs=_records(TensorSpec, manifest["inputs"]),
+        outputs=_records(TensorSpec, manifest["outputs"]),
+        report=Report(_records(LayerRow, manifest["layers"])),
+        kernels=_records(Kernel, manifest["kernels"]),
+        library=members[_LIBRARY],
+        network=members[_NETWORK].decode(),
+        weights=tuple(weights),
+    )
+
+
+def _records(kind: type[_Record], items: list[dict[str, Any]]) -> tuple[_Record, ...]:
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return tuple(
+        kind(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in item.items()
+                if key in names
+            }
+        )
+        for item in items
+    )
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[str]:
+    """Yield the name of a temporary file that becomes `path` when the block ends well."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    os.close(descriptor)
+    try:
+        yield temporary
+        # mkstemp makes the file private; an artifact is as readable as any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

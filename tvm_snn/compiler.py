@@ -1,0 +1,142 @@
+"""The main path: from a model to a compiled network.
+
+import    PyTorch or ONNX to Relax, constants folded on the way   frontend
+clean     residue of training removed                             relay_passes.clean
+detect    each layer judged: sub-bit, binary or dense             relay_passes.detect_layers
+rewrite   binary layers become operators of their own             relay_passes.rewrite_layers
+plan      a strategy chosen for each of them                      relay_passes.choose_strategies
+lower     fused, scheduled, compiled, linked                      relay_passes.lower, link
+verify    the result compared with the reference interpreter      verification
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tvm
+from tvm import relax
+
+from .artifact import Artifact, TensorSpec
+from .errors import TargetError
+from .frontend import import_model
+from .link import link
+from .network import Network
+from .ops import static_shape
+from .relay_passes.choose_strategies import choose_strategies, set_strategies
+from .relay_passes.clean import clean
+from .relay_passes.detect_layers import Layer, detect_layers
+from .relay_passes.lift_weights import lift_weights
+from .relay_passes.lower import lower
+from .relay_passes.name_bindings import name_bindings
+from .relay_passes.rewrite_layers import rewrite_layers
+from .report import Report, make_report
+from .target import TargetLike, extensions_of, features_of, host_architecture, parse_target
+from .verification import Verification, seeded_inputs, verify_network
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Detected:
+    """A network whose layers were detected: the state between the model and its target."""
+
+    module: tvm.IRModule
+    layers: tuple[Layer, ...]
+
+
+def compile(
+    model: Any,
+    target: TargetLike = "host",
+    *,
+    example_inputs: Sequence[Any] | None = None,
+    verify: bool = True,
+) -> Network:
+    """Compile a model for a target.
+
+    `model` is a torch.nn.Module (with `example_inputs`, whose shapes the network will have), a
+    torch.export.ExportedProgram, the path of a `.pt2` or `.onnx` file, an ONNX ModelProto, or a
+    Relax IRModule. `target` is "host", "llvm -mcpu=haswell", a dictionary, tag or Target.
+    `verify` compares the compiled network with the reference interpreter on a seeded input.
+
+    Raises ModelError for a model that cannot be read, UnsupportedOperatorError for an operator
+    that is not known, TargetError for a target, VerificationError when the result is wrong.
+    """
+    parsed = parse_target(target)
+    features = features_of(parsed)
+    if features.architecture != host_architecture():
+        raise TargetError(
+            f"The target is {features.architecture}, this machine is {host_architecture()}. This "
+            "version compiles for the machine's own architecture only."
+        )
+    detected = detect(model, example_inputs)
+    network = Network(build(detected, parsed))
+    if verify:
+        verification = verify_network(network, seeded_inputs(network.inputs))
+        _log.info("%s", verification)
+    return network
+
+
+def inspect(model: Any, example_inputs: Sequence[Any] | None = None) -> Report:
+    """Return what each conv and dense layer of a model would be matched as, and why.
+
+    `model` and `example_inputs` are those of :func:`compile`. Nothing is compiled.
+    """
+    return make_report(detect(model, example_inputs).layers)
+
+
+def verify(
+    model: Any, inputs: Sequence[Any] | None = None, *, target: TargetLike = "host"
+) -> Verification:
+    """Compare a network with the reference interpreter, kernel by kernel.
+
+    `model` is a Network, or whatever :func:`compile` takes, which is then compiled for `target`
+    first. `inputs` are the network's inputs in order, by default seeded random ones. Raises
+    VerificationError where the two disagree, naming the tensor and the worst element.
+    """
+    if isinstance(model, Network):
+        network = model
+    else:
+        network = compile(model, target, example_inputs=inputs, verify=False)
+    return verify_network(network, seeded_inputs(network.inputs) if inputs is None else inputs)
+
+
+def detect(model: Any, example_inputs: Sequence[Any] | None = None) -> Detected:
+    """Import and clean a model and detect its layers."""
+    module = clean(import_model(model, example_inputs))
+    return Detected(module, tuple(detect_layers(module)))
+
+
+def build(detected: Detected, target: tvm.target.Target) -> Artifact:
+    """Rewrite, plan and lower a network whose layers were detected."""
+    features = features_of(target)
+    module = rewrite_layers(detected.layers)(detected.module)
+    module = name_bindings(frozenset(layer.name for layer in detected.layers))(module)
+    choices = choose_strategies(module, features)
+    lifted = lift_weights(set_strategies(choices)(module))
+    lowered = lower(lifted.module, target)
+    main = lifted.module["main"]
+    inputs = main.params[: len(main.params) - len(lifted.weights)]
+    return Artifact(
+        target=str(target),
+        architecture=features.architecture,
+        extensions=tuple(sorted(extensions_of(target))),
+        inputs=tuple(_spec(str(param.name), param.ty) for param in inputs),
+        outputs=_output_specs(main),
+        report=make_report(detected.layers, choices),
+        kernels=lowered.kernels,
+        library=link(lowered.executable),
+        network=tvm.ir.save_json(lifted.module),
+        weights=lifted.weights,
+    )
+
+
+def _output_specs(main: relax.Function) -> tuple[TensorSpec, ...]:
+    ty = main.ret_ty
+    if not isinstance(ty, relax.TupleType):
+        return (_spec("output", ty),)
+    return tuple(_spec(f"output{number}", field) for number, field in enumerate(ty.fields))
+
+
+def _spec(name: str, ty: relax.TensorType) -> TensorSpec:
+    return TensorSpec(name, static_shape(ty) or (), str(ty.dtype))

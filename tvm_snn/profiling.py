@@ -1,0 +1,104 @@
+"""Measured time per kernel and per layer of a compiled network."""
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .network import Network
+from .report import Report
+
+
+@dataclass(frozen=True)
+class KernelTime:
+    """The time of one kernel call."""
+
+    function: str
+    computes: tuple[str, ...]
+    """Tensors and layers that the kernel computes."""
+    microseconds: float
+    """Median over the runs."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Measured times of a compiled network. `str()` of it is a table."""
+
+    kernels: tuple[KernelTime, ...]
+    report: Report
+    """The network's layers with the time of the kernels that compute them."""
+    microseconds: float
+    """Median time of a whole run, without the profile's own measuring."""
+    runs: int
+
+    def __str__(self) -> str:
+        """Return the table of layers, the kernels outside of layers, and the total."""
+        layers = {row.name for row in self.report.rows}
+        others = [k for k in self.kernels if not layers & set(k.computes)]
+        lines = [str(self.report)]
+        if others:
+            total = sum(kernel.microseconds for kernel in others)
+            slowest = sorted(others, key=lambda kernel: -kernel.microseconds)[:3]
+            named = ", ".join(f"{k.function} {k.microseconds:.1f} us" for k in slowest)
+            lines.append(
+                f"kernels outside of layers: {len(others)}, {total:.1f} us (slowest: {named})"
+            )
+        lines.append(f"whole network: {self.microseconds:.1f} us, median of {self.runs} runs")
+        return "\n".join(lines)
+
+
+def profile(network: Network, *inputs: Any, runs: int = 20) -> Profile:
+    """Measure a compiled network on the given inputs: each kernel, each layer, and the whole.
+
+    Medians over `runs` runs after one that warms up. The kernels are measured in runs of their
+    own, because measuring costs time too.
+    """
+    arrays = network.check_inputs(inputs, {})
+    network(*arrays)
+    whole = [_seconds(network, arrays) for _ in range(runs)]
+    durations = [_kernel_seconds(network, arrays) for _ in range(runs)]
+    kernels = tuple(
+        KernelTime(kernel.function, kernel.computes, 1e6 * statistics.median(times))
+        for kernel, times in zip(
+            network.artifact.kernels, zip(*durations, strict=True), strict=True
+        )
+    )
+    return Profile(
+        kernels=kernels,
+        report=network.report().with_times(_by_layer(network.report(), kernels)),
+        microseconds=1e6 * statistics.median(whole),
+        runs=runs,
+    )
+
+
+def _seconds(network: Network, arrays: Sequence[Any]) -> float:
+    start = time.perf_counter()
+    network(*arrays)
+    return time.perf_counter() - start
+
+
+def _kernel_seconds(network: Network, arrays: Sequence[Any]) -> list[float]:
+    """Run once and return the seconds of each kernel call in order."""
+    durations: list[float] = []
+    started = 0.0
+
+    def observer(_function: str, before: bool, _arguments: Sequence[Any]) -> None:
+        nonlocal started
+        if before:
+            started = time.perf_counter()
+        else:
+            durations.append(time.perf_counter() - started)
+
+    network.observe(arrays, observer)
+    return durations
+
+
+def _by_layer(report: Report, kernels: Sequence[KernelTime]) -> dict[str, float]:
+    layers = {row.name for row in report.rows}
+    times: dict[str, float] = defaultdict(float)
+    for kernel in kernels:
+        for name in layers.intersection(kernel.computes):
+            times[name] += kernel.microseconds
+    return dict(times)

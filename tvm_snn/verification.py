@@ -1,0 +1,273 @@
+"""Compare a compiled network with the reference interpreter, kernel by kernel.
+
+The reference runs the network in numpy. After each tensor that the compiled network has too, the
+two are compared and the compiled one's tensor takes the reference's place, so that each kernel is
+judged on exactly the inputs that it had, and a difference is named where it arises.
+
+Integers must be equal. Floats may differ by rounding: by RELATIVE_TOLERANCE of the value plus
+ABSOLUTE_TOLERANCE of the tensor's largest value. A sign may differ only where the float whose sign
+it is lies within that tolerance of zero; such ties are counted and reported, never hidden.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import tvm
+from numpy.typing import NDArray
+from tvm import relax
+
+from .artifact import TensorSpec
+from .errors import ArtifactError, VerificationError
+from .network import Network
+from .reference import evaluate
+from .relay_passes.layers import operator_name, var_bindings
+
+RELATIVE_TOLERANCE = 1e-4
+ABSOLUTE_TOLERANCE = 1e-5
+SEED = 2021
+"""Seed of the inputs that compile() verifies with."""
+
+# What may stand between a float and the signs that are made of it.
+_ON_THE_WAY = frozenset(
+    f"relax.{name}" for name in ("astype", "reshape", "where", "add", "subtract", "multiply")
+)
+_COMPARISONS = frozenset(
+    f"relax.{name}" for name in ("greater", "greater_equal", "less", "less_equal")
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """The comparison of one tensor."""
+
+    tensor: str
+    exact: bool
+    """Whether all elements are equal."""
+    difference: float
+    """Largest absolute difference."""
+    elements: int
+    ties: int = 0
+    """Elements of another sign whose float is zero but for rounding."""
+
+
+@dataclass
+class Verification:
+    """The outcome of a verification that did not fail."""
+
+    checks: list[Check] = field(default_factory=list)
+    output_difference: float = 0.0
+    """Largest difference of an output from a reference run of its own, from input to output."""
+
+    @property
+    def ties(self) -> int:
+        """Number of signs that differ because their float is zero but for rounding."""
+        return sum(check.ties for check in self.checks)
+
+    def __str__(self) -> str:
+        """Return the outcome in a line or two."""
+        exact = sum(check.exact for check in self.checks)
+        text = (
+            f"verified {len(self.checks)} kernels against the reference interpreter: {exact} equal "
+            f"bit for bit, the others within float32 rounding (largest difference "
+            f"{max((check.difference for check in self.checks), default=0.0):.2g})"
+        )
+        if self.ties:
+            tied = [check for check in self.checks if check.ties]
+            places = ", ".join(f"{check.tensor} ({check.ties})" for check in tied)
+            text += (
+                f"\n{self.ties} signs differ where the float is zero but for rounding: {places}; "
+                f"the outputs differ by up to {self.output_difference:.2g} from a reference run"
+            )
+        return text
+
+
+def verify_network(network: Network, inputs: Sequence[Any]) -> Verification:
+    """Compare a compiled network with the reference interpreter on the given inputs.
+
+    Raises VerificationError where they disagree, naming the tensor and the worst element.
+    """
+    arrays = network.check_inputs(inputs, {})
+    function = _reference_function(network)
+    values = [*arrays, *(weight.array for weight in network.artifact.weights)]
+    comparison = _Comparison(function, _captured(network, arrays))
+    outputs = _as_tuple(evaluate(function, values, observe=comparison.observe))
+    result = _as_tuple(network(*arrays))
+    comparison.finish(outputs, result)
+    verification = comparison.verification
+    alone = outputs if not verification.ties else _as_tuple(evaluate(function, values))
+    verification.output_difference = max(
+        (_difference(a, b) for a, b in zip(alone, result, strict=True)), default=0.0
+    )
+    return verification
+
+
+def seeded_inputs(specs: Sequence[TensorSpec]) -> list[NDArray]:
+    """Return inputs of the given shapes: normal floats, small integers, always the same."""
+    generator = np.random.default_rng(SEED)
+    arrays = []
+    for spec in specs:
+        if np.issubdtype(np.dtype(spec.dtype), np.floating):
+            array = generator.standard_normal(spec.shape)
+        else:
+            array = generator.integers(0, 2, spec.shape)
+        arrays.append(array.astype(spec.dtype))
+    return arrays
+
+
+def _reference_function(network: Network) -> relax.Function:
+    try:
+        return tvm.ir.load_json(network.artifact.network)["main"]
+    except Exception as error:
+        raise ArtifactError(
+            f"The artifact's network cannot be read ({error}). Compile it anew."
+        ) from error
+
+
+def _captured(network: Network, arrays: Sequence[NDArray]) -> dict[str, list[NDArray]]:
+    """Run the network and return the output buffers of every kernel by the tensor's name."""
+    captured: dict[str, list[NDArray]] = {}
+    kernels = iter(network.artifact.kernels)
+
+    def observer(function: str, before: bool, arguments: Sequence[Any]) -> None:
+        if before:
+            return
+        kernel = next(kernels)
+        if kernel.function != function:
+            raise VerificationError(
+                f"The compiled network called {function} where {kernel.function} was expected: "
+                "kernels and tensors cannot be matched."
+            )
+        buffers = [a.numpy().copy() for a in arguments if isinstance(a, tvm.runtime.Tensor)]
+        captured.update(_by_tensor(kernel.outputs, buffers))
+
+    network.observe(arrays, observer)
+    return captured
+
+
+def _by_tensor(names: tuple[str, ...], buffers: list[NDArray]) -> dict[str, list[NDArray]]:
+    if len(names) == 1:
+        return {names[0]: buffers}
+    return {
+        name: [buffer]
+        for name, buffer in zip(names, buffers[len(buffers) - len(names) :], strict=True)
+    }
+
+
+class _Comparison:
+    """Compares tensors as the reference computes them and hands it the compiled ones."""
+
+    def __init__(self, function: relax.Function, captured: dict[str, list[NDArray]]) -> None:
+        self.verification = Verification()
+        self._captured = captured
+        self._definitions = {b.var: b.value for b in var_bindings(function)}
+        self._values: dict[relax.Expr, Any] = {}
+
+    def observe(self, var: relax.Var, value: Any) -> Any:
+        name = str(var.name)
+        self._values[var] = value
+        if name not in self._captured:
+            return None
+        expected = _as_tuple(value)
+        buffers = self._captured[name]
+        found = buffers[len(buffers) - len(expected) :]
+        for one_expected, one_found in zip(expected, found, strict=True):
+            self.verification.checks.append(self._check(name, var, one_expected, one_found))
+        replacement = tuple(found) if isinstance(value, tuple) else found[0]
+        self._values[var] = replacement
+        return replacement
+
+    def finish(self, expected: Sequence[NDArray], found: Sequence[NDArray]) -> None:
+        """Check that what the network returns is what its kernels computed."""
+        for number, (one_expected, one_found) in enumerate(zip(expected, found, strict=True)):
+            if _outside(one_expected, one_found).any():
+                raise VerificationError(
+                    f"Output {number} of the compiled network is not what its kernels computed: "
+                    f"it differs by {_difference(one_expected, one_found):.3g}."
+                )
+
+    def _check(self, name: str, var: relax.Var, expected: NDArray, found: NDArray) -> Check:
+        if expected.shape != found.shape or expected.dtype != found.dtype:
+            raise VerificationError(
+                f"Tensor {name!r} is {found.dtype}{found.shape} in the compiled network and "
+                f"{expected.dtype}{expected.shape} in the reference."
+            )
+        wrong = _outside(expected, found)
+        ties = 0
+        if wrong.any():
+            source = self._deciding_float(var)
+            if source is not None and source.size == wrong.size:
+                zero = np.abs(source) <= _tolerance(np.zeros_like(source), source)
+                ties = int((wrong & zero.reshape(wrong.shape)).sum())
+                wrong = wrong & ~zero.reshape(wrong.shape)
+        if wrong.any():
+            raise VerificationError(_disagreement(name, expected, found, wrong))
+        return Check(
+            tensor=name,
+            exact=bool(np.array_equal(expected, found)),
+            difference=_difference(expected, found),
+            elements=expected.size,
+            ties=ties,
+        )
+
+    def _deciding_float(self, var: relax.Var) -> NDArray | None:
+        """Return the float tensor whose sign decides over `var`, or None when there is none."""
+        definition = self._definitions.get(var)
+        while operator_name(definition) in _ON_THE_WAY:
+            variables = [a for a in definition.args if isinstance(a, relax.Var)]
+            definition = self._definitions.get(variables[0]) if len(variables) == 1 else None
+        name = operator_name(definition)
+        if name == "relax.sign":
+            return self._value(definition.args[0])
+        if name in _COMPARISONS:
+            left, right = map(self._value, definition.args)
+            return None if left is None or right is None else left - right
+        return None
+
+    def _value(self, expr: relax.Expr) -> NDArray | None:
+        if isinstance(expr, tvm.ir.GenericConst):
+            return expr.value.numpy()
+        return self._values.get(expr)
+
+
+def _tolerance(expected: NDArray, tensor: NDArray) -> NDArray:
+    finite = np.abs(tensor[np.isfinite(tensor)])
+    return RELATIVE_TOLERANCE * np.abs(expected) + ABSOLUTE_TOLERANCE * finite.max(initial=0.0)
+
+
+def _outside(expected: NDArray, found: NDArray) -> NDArray[np.bool_]:
+    """Return where the two differ by more than they may."""
+    differs = ~((expected == found) | (_nan(expected) & _nan(found)))
+    if not np.issubdtype(expected.dtype, np.floating) or not differs.any():
+        return differs
+    with np.errstate(invalid="ignore"):
+        close = np.abs(expected - found) <= _tolerance(expected, expected)
+    return differs & ~close
+
+
+def _nan(array: NDArray) -> NDArray[np.bool_]:
+    return (
+        np.isnan(array) if np.issubdtype(array.dtype, np.floating) else np.zeros(array.shape, bool)
+    )
+
+
+def _difference(expected: NDArray, found: NDArray) -> float:
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(expected.astype(np.float64) - found.astype(np.float64))
+    return float(np.nan_to_num(difference).max(initial=0.0))
+
+
+def _disagreement(name: str, expected: NDArray, found: NDArray, wrong: NDArray) -> str:
+    distance = np.where(wrong, np.abs(expected.astype(np.float64) - found), -1.0)
+    worst = tuple(int(i) for i in np.unravel_index(int(distance.argmax()), distance.shape))
+    return (
+        f"The compiled network disagrees with the reference at tensor {name!r}: "
+        f"{int(wrong.sum()):,} of {wrong.size:,} elements differ, the worst at {worst}: "
+        f"{found[worst]} instead of {expected[worst]}. This is a defect of the compiler: please "
+        "report it with the model."
+    )
+
+
+def _as_tuple(value: Any) -> tuple[NDArray, ...]:
+    return value if isinstance(value, tuple) else (value,)
