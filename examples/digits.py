@@ -211,11 +211,11 @@ def _summary(outcomes: list[Outcome]) -> Table:
     table = Table(
         "network",
         "through",
-        "PyTorch",
-        "compiled",
-        "differ",
-        "PyTorch ms",
-        "compiled ms",
+        "accuracy\nPyTorch",
+        "accuracy\ncompiled",
+        "samples\ndiffer",
+        "ms\nPyTorch",
+        "ms\ncompiled",
         "ratio",
         title=f"Held-out digits, artifacts loaded from disk; median time of a batch of {BATCH}",
         caption=(

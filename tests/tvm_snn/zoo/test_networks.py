@@ -1,8 +1,11 @@
 """Layer counts, sizes, shapes and seeding of the zoo's networks."""
 
+from operator import attrgetter
+
 import pytest
 import torch
 from torch import nn
+from torch._inductor.constant_folding import constant_fold
 
 from tvm_snn import zoo
 from tvm_snn.errors import ModelError
@@ -116,6 +119,22 @@ def test_samples_of_a_batch_do_not_depend_on_each_other(batch_size):
         together = model(x.double())
         alone = torch.cat([model(sample[None].double()) for sample in x])
     torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("tau", [5, None])
+def test_an_export_holds_plain_signs_and_foldable_binary_weights(tau):
+    model = zoo.resnet20(tau)
+    module = torch.export.export(model, zoo.example_inputs("resnet20")).module()
+    constant_fold(module)
+    targets = [node.target for node in module.graph.nodes]
+    assert targets.count(torch.ops.aten.sign.default) == LAYERS["resnet20"]
+    nodes = [n for n in module.graph.nodes if n.target is torch.ops.aten.conv2d.default]
+    weights = [attrgetter(node.args[1].target)(module) for node in nodes]
+    sub_bit = [w for w in weights[1:] if w.shape[2:] == (3, 3)]
+    for weight, conv in zip(sub_bit, binarized(model), strict=True):
+        assert torch.equal(weight, conv.effective_weight())
+        kernels = torch.unique(weight.sign().reshape(-1, 9), dim=0)
+        assert len(kernels) <= (2**9 if tau is None else 2**tau)
 
 
 def test_class_count_is_a_choice():
