@@ -1,9 +1,10 @@
-"""Operators that make tensors from scalars and shapes."""
+"""Operators that make tensors from scalars and shapes, and those that compute nothing."""
 
 from typing import Any
 
 import numpy as np
 
+from ..errors import ModelError
 from .table import dtype_of, enter_plain, operator
 
 Array = np.ndarray
@@ -18,13 +19,22 @@ enter_plain(
         "relax.size": lambda x: np.asarray(x.size, np.int64),
         "relax.tril": lambda x, k=0: np.tril(x, k),
         "relax.triu": lambda x, k=0: np.triu(x, k),
-        # Marks for other passes: the value goes through.
+        # Marks for other passes let the value through; printing is left out.
+        "relax.print": lambda *_values: (),
         "relax.builtin.stop_lift_params": lambda x: x,
         "relax.hint_on_device": lambda x: x,
         "relax.to_vdevice": lambda x: x,
         "relax.wrap_param": lambda x: x,
     }
 )
+
+
+@operator("relax.assert_op")
+def assert_true(_attrs: Any, condition: Array, message: str, *operands: Any) -> tuple[()]:
+    """Raise ModelError with the model's own message when the condition does not hold."""
+    if not np.all(condition):
+        raise ModelError(f"the model asserts: {str(message).format(*operands)}")
+    return ()
 
 
 @operator("relax.full")

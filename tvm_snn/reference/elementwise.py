@@ -57,6 +57,16 @@ def floor_remainder(a: Array, b: Array) -> Array:
     return a - floor_divide(a, b) * b if _is_float(a) else np.mod(a, _nonzero(a, b))
 
 
+def power(base: Array, exponent: Array) -> Array:
+    """`base ** exponent`; squares and square roots, which weights are full of, the fast way."""
+    if exponent.size == 1 and exponent.ndim <= base.ndim and _is_float(base):
+        if exponent.item() == 2:
+            return np.square(base)
+        if exponent.item() == 0.5:
+            return np.sqrt(base)
+    return np.power(base, exponent)
+
+
 def clip(x: Array, low: float, high: float) -> Array:
     """`max(min(x, high), low)` with the bounds cast to x's dtype, saturating."""
     return np.maximum(np.minimum(x, _bound(high, x.dtype)), _bound(low, x.dtype))
@@ -152,7 +162,7 @@ enter_plain(
         "relax.mod": truncated_remainder,
         "relax.multiply": np.multiply,
         "relax.not_equal": np.not_equal,
-        "relax.power": np.power,
+        "relax.power": power,
         "relax.right_shift": np.right_shift,
         "relax.subtract": np.subtract,
         # three operands

@@ -13,7 +13,7 @@ from tvm import relax
 from ..errors import ModelError, UnsupportedOperatorError
 from ..ops import OPERATORS, static_shape
 from ..tvm_api import attrs_dict
-from .table import MEANINGS, Value
+from .table import MEANINGS, Meaning, Value
 
 Observer = Callable[[relax.Var, Value], Value | None]
 """Called with a variable and its value after each binding; may return a value to put in place."""
@@ -87,35 +87,36 @@ def evaluate_call(call: relax.Call, values: Sequence[Value]) -> np.ndarray | tup
 
 
 def _apply(call: relax.Call, values: Sequence[Value]) -> Value:
-    """Look the operator up, compute, and give the result the dtypes that TVM inferred."""
+    """Compute one operator and give the result the dtypes that TVM inferred."""
+    return _as_declared(_meaning_of(call)(call.attrs, *values), call.ty, _operator_name(call))
+
+
+def _meaning_of(call: relax.Call) -> Meaning:
+    """Look the operator up: in the table, or beside the operators of this project."""
     name = _operator_name(call)
-    if name.startswith("snn."):
-        result = _apply_snn(name, call, values)
-    elif name in MEANINGS:
-        result = MEANINGS[name](call.attrs, *values)
-    else:
+    if name in OPERATORS:
+        attributes = attrs_dict(call)
+        attributes.pop("strategy", None)
+        return lambda _attrs, *values: OPERATORS[name].reference(*values, **attributes)
+    if name in MEANINGS:
+        return MEANINGS[name]
+    if name.startswith("relax.call_"):
         raise UnsupportedOperatorError(
-            f"the reference interpreter has no operator {name}: add its meaning to "
-            "tvm_snn/reference, or replace it in the model"
+            f"{name} of {call.args[0]} calls generated code, which has no meaning of its own: "
+            "interpret the model before it is lowered, and import it with operators only"
         )
-    return _as_declared(result, call.ty, name)
-
-
-def _apply_snn(name: str, call: relax.Call, values: Sequence[Value]) -> Value:
-    """Call the reference that stands beside the operator in tvm_snn.ops."""
-    if name not in OPERATORS:
-        raise UnsupportedOperatorError(f"tvm_snn.ops has no operator {name}")
-    attributes = attrs_dict(call)
-    attributes.pop("strategy", None)
-    return OPERATORS[name].reference(*values, **attributes)
+    raise UnsupportedOperatorError(
+        f"the reference interpreter has no operator {name}: add its meaning to "
+        "tvm_snn/reference, or replace it in the model"
+    )
 
 
 def _operator_name(call: relax.Call) -> str:
     """Name what is called, and refuse what is not an operator."""
     if not isinstance(call.op, tvm.ir.Op):
         raise UnsupportedOperatorError(
-            f"a call of {call.op} is not a call of an operator: inline functions before "
-            "the model is interpreted"
+            f"{call.op} is a function and not an operator: inline functions before the model is "
+            "interpreted"
         )
     return str(call.op.name)
 
@@ -220,6 +221,7 @@ def _value(expr: relax.Expr, environment: dict[relax.Var, Value]) -> Value:
     if isinstance(expr, tvm.ir.GenericConst):
         return expr.value.numpy()
     if isinstance(expr, relax.Call):
+        _meaning_of(expr)  # an unknown operator is named before anything is said of its arguments
         return _apply(expr, [_value(argument, environment) for argument in expr.args])
     if isinstance(expr, relax.TupleGetItem):
         return _value(expr.tuple_value, environment)[expr.index]
@@ -229,16 +231,14 @@ def _value(expr: relax.Expr, environment: dict[relax.Var, Value]) -> Value:
 
 
 def _literal(expr: relax.Expr) -> Value:
-    """Read a shape, a scalar, a string or a dtype that is written out in the model."""
+    """Read a shape, a scalar or a string that is written out in the model."""
     if isinstance(expr, relax.ShapeExpr):
         return tuple(_literal(size) for size in expr.values)
     if isinstance(expr, tvm.tirx.IntImm):
         return bool(expr.value) if str(expr.ty.dtype) == "bool" else int(expr.value)
     if isinstance(expr, tvm.tirx.FloatImm):
         return float(expr.value)
-    if isinstance(expr, relax.StringImm):
-        return str(expr.value)
-    if isinstance(expr, relax.DataTypeImm):
+    if isinstance(expr, tvm.ir.StringImm):
         return str(expr.value)
     if isinstance(expr, relax.If | relax.Function):
         raise UnsupportedOperatorError(
