@@ -9,7 +9,6 @@ lower     fused, scheduled, compiled, linked                      relay_passes.l
 verify    the result compared with the reference interpreter      verification
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from .frontend import import_model
 from .link import link
 from .network import Network
 from .ops import static_shape
+from .progress import phase
 from .relay_passes.choose_strategies import choose_strategies, set_strategies
 from .relay_passes.clean import clean
 from .relay_passes.detect_layers import Layer, detect_layers
@@ -33,8 +33,6 @@ from .relay_passes.rewrite_layers import rewrite_layers
 from .report import Report, make_report
 from .target import TargetLike, extensions_of, features_of, host_architecture, parse_target
 from .verification import Verification, seeded_inputs, verify_network
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,7 @@ def compile(
     detected = detect(model, example_inputs)
     network = Network(build(detected, parsed))
     if verify:
-        verification = verify_network(network, seeded_inputs(network.inputs))
-        _log.info("%s", verification)
+        verify_network(network, seeded_inputs(network.inputs))
     return network
 
 
@@ -103,8 +100,11 @@ def verify(
 
 def detect(model: Any, example_inputs: Sequence[Any] | None = None) -> Detected:
     """Import and clean a model and detect its layers."""
-    module = clean(import_model(model, example_inputs))
-    return Detected(module, tuple(detect_layers(module)))
+    with phase("importing the model"):
+        module = import_model(model, example_inputs)
+    with phase("detecting binary layers"):
+        module = clean(module)
+        return Detected(module, tuple(detect_layers(module)))
 
 
 def build(detected: Detected, target: tvm.target.Target) -> Artifact:
@@ -114,7 +114,8 @@ def build(detected: Detected, target: tvm.target.Target) -> Artifact:
     module = name_bindings(frozenset(layer.name for layer in detected.layers))(module)
     choices = choose_strategies(module, features)
     lifted = lift_weights(set_strategies(choices)(module))
-    lowered = lower(lifted.module, target)
+    with phase("compiling kernels"):
+        lowered = lower(lifted.module, target)
     main = lifted.module["main"]
     inputs = main.params[: len(main.params) - len(lifted.weights)]
     return Artifact(

@@ -21,6 +21,7 @@ from tvm import relax
 from .artifact import TensorSpec
 from .errors import ArtifactError, VerificationError
 from .network import Network
+from .progress import phase
 from .reference import evaluate
 from .relay_passes.layers import operator_name, var_bindings
 
@@ -88,19 +89,8 @@ def verify_network(network: Network, inputs: Sequence[Any]) -> Verification:
 
     Raises VerificationError where they disagree, naming the tensor and the worst element.
     """
-    arrays = network.check_inputs(inputs, {})
-    function = _reference_function(network)
-    values = [*arrays, *(weight.array for weight in network.artifact.weights)]
-    comparison = _Comparison(function, _captured(network, arrays))
-    outputs = _as_tuple(evaluate(function, values, observe=comparison.observe))
-    result = _as_tuple(network(*arrays))
-    comparison.finish(outputs, result)
-    verification = comparison.verification
-    alone = outputs if not verification.ties else _as_tuple(evaluate(function, values))
-    verification.output_difference = max(
-        (_difference(a, b) for a, b in zip(alone, result, strict=True)), default=0.0
-    )
-    return verification
+    with phase("verifying against the reference interpreter"):
+        return _verify(network, network.check_inputs(inputs, {}))
 
 
 def seeded_inputs(specs: Sequence[TensorSpec]) -> list[NDArray]:
@@ -114,6 +104,21 @@ def seeded_inputs(specs: Sequence[TensorSpec]) -> list[NDArray]:
             array = generator.integers(0, 2, spec.shape)
         arrays.append(array.astype(spec.dtype))
     return arrays
+
+
+def _verify(network: Network, arrays: list[NDArray]) -> Verification:
+    function = _reference_function(network)
+    values = [*arrays, *(weight.array for weight in network.artifact.weights)]
+    comparison = _Comparison(function, _captured(network, arrays))
+    outputs = _as_tuple(evaluate(function, values, observe=comparison.observe))
+    result = _as_tuple(network(*arrays))
+    comparison.finish(outputs, result)
+    verification = comparison.verification
+    alone = outputs if not verification.ties else _as_tuple(evaluate(function, values))
+    verification.output_difference = max(
+        (_difference(a, b) for a, b in zip(alone, result, strict=True)), default=0.0
+    )
+    return verification
 
 
 def _reference_function(network: Network) -> relax.Function:

@@ -1,0 +1,36 @@
+# Everything happens in a virtual environment beside this file; nothing else is needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check types bench clean
+
+demo: $(INSTALLED)  ## Train, compile and run sub-bit networks on handwritten digits.
+	$(BIN)/python examples/digits.py
+
+test: check types  ## Everything that has to hold: style, types, tests.
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# mypy finds packages by their folders: show it relay_passes/, schedules/ and target/ where they
+# are when installed.
+types: $(INSTALLED)
+	rm -rf build/types && mkdir -p build/types
+	cp -rs $(CURDIR)/tvm_snn build/types/
+	cp -rs $(CURDIR)/relay_passes $(CURDIR)/schedules $(CURDIR)/target build/types/tvm_snn/
+	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tvm_snn
+
+bench: $(INSTALLED)  ## Measure the layers of ResNet-18 against PyTorch and unscheduled TVM.
+	$(BIN)/python -m benchmarks.layers
+
+$(INSTALLED): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[torch,tune,dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build artifacts *.egg-info

@@ -1,0 +1,50 @@
+"""The command line: `tvm-snn inspect | compile | run | verify | profile`.
+
+Exit status: 0 when all went well, 1 when tvm_snn found something wrong (the message on the error
+stream says what), 2 when the command was not understood.
+"""
+
+import sys
+from typing import Any
+
+import click
+
+from ..errors import SnnError
+from ..version import __version__
+from .compile_command import compile_command
+from .inspect_command import inspect_command
+from .profile_command import profile_command
+from .run_command import run_command
+from .verify_command import verify_command
+
+
+class _SnnGroup(click.Group):
+    """Ends a command that failed for a known reason with a message instead of a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; SnnError becomes a message and exit status 1."""
+        try:
+            return super().invoke(context)
+        except SnnError as error:
+            click.echo(f"tvm-snn: {type(error).__name__}: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_SnnGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tvm-snn")
+def main() -> None:
+    """Compile binary and sub-bit neural networks.
+
+    MODEL is an ONNX file, a .pt2 file of torch.export, or a Python factory such as
+    tvm_snn.zoo:resnet18 or "package.module:factory(argument=1)". NETWORK is a compiled .snn file.
+    """
+
+
+for command in (
+    inspect_command,
+    compile_command,
+    run_command,
+    verify_command,
+    profile_command,
+):
+    main.add_command(command)

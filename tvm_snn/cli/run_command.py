@@ -1,0 +1,43 @@
+"""`tvm-snn run`: an artifact on inputs from files."""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ..network import load
+from .models import load_arrays
+from .output import json_option, write_array
+
+
+@click.command("run")
+@click.argument("network")
+@click.argument("inputs", nargs=-1, metavar="INPUT.npy...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Write an output as .npy, once for each output.",
+)
+@json_option
+def run_command(
+    network: str, inputs: tuple[str, ...], output: tuple[Path, ...], as_json: bool
+) -> None:
+    """Run the compiled NETWORK on arrays from .npy files."""
+    loaded = load(network)
+    result = loaded(*load_arrays(inputs))
+    results = result if isinstance(result, tuple) else (result,)
+    if len(output) not in (0, len(results)):
+        raise click.UsageError(f"The network has {len(results)} outputs; name a file for each.")
+    for path, array in zip(output, results, strict=False):
+        write_array(path, array)
+    if as_json:
+        named = zip(loaded.outputs, results, strict=True)
+        click.echo(json.dumps({spec.name: array.tolist() for spec, array in named}))
+        return
+    for spec, array in zip(loaded.outputs, results, strict=True):
+        click.echo(spec)
+        with np.printoptions(precision=5, threshold=40, linewidth=100):
+            click.echo(array)

@@ -1,0 +1,38 @@
+"""`tvm-snn verify`: a compiled network against the reference interpreter."""
+
+import json
+from dataclasses import asdict
+
+import click
+
+from ..compiler import compile
+from ..network import load
+from ..verification import seeded_inputs, verify_network
+from .models import load_arrays, load_model, model_arguments
+from .output import json_option
+
+
+@click.command("verify")
+@model_arguments
+@click.argument("inputs", nargs=-1, metavar="[INPUT.npy]...")
+@click.option("--target", default="host", show_default=True, help="Target to compile a model for.")
+@json_option
+def verify_command(
+    model: str, shapes: tuple[str, ...], inputs: tuple[str, ...], target: str, as_json: bool
+) -> None:
+    """Compare MODEL, or an artifact (.snn), with the reference, kernel by kernel.
+
+    Without INPUT files the inputs are random numbers, always the same. Ends with 1 when the two
+    disagree.
+    """
+    if model.endswith(".snn"):
+        network = load(model)
+    else:
+        source, examples = load_model(model, shapes)
+        network = compile(source, target, example_inputs=examples, verify=False)
+    arrays = load_arrays(inputs) or seeded_inputs(network.inputs)
+    verification = verify_network(network, arrays)
+    if as_json:
+        click.echo(json.dumps(asdict(verification), indent=2))
+    else:
+        click.echo(verification)
