@@ -1,0 +1,230 @@
+"""PyTorch modules and exported programs to Relax."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tvm
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind, OutputKind
+from torch.fx import Node
+
+from ..errors import ModelError, UnsupportedOperatorError
+from .checks import INPUT_DTYPES, check_finite
+from .layer_names import LayerName, name_layers
+from .torch_constants import fold_constants, named_tensors
+
+
+def import_torch_module(model: torch.nn.Module, example_inputs: Any) -> tvm.IRModule:
+    """Export a module in eval mode with the example's shapes, and import the program.
+
+    The module's training flags are as before afterwards. Raises ModelError when there is no
+    example or the export fails.
+    """
+    if example_inputs is None:
+        raise ModelError(
+            f"A {type(model).__name__} has no fixed input shapes: pass example_inputs, a tuple of "
+            "tensors as the model's forward takes them."
+        )
+    args, kwargs = _arguments(example_inputs)
+    _check_examples(args, kwargs)
+    with _eval_mode(model):
+        program = _export(model, args, kwargs)
+    return import_program(program)
+
+
+def load_program(path: Path) -> ExportedProgram:
+    """Read a `.pt2` file; raises ModelError when it is not one."""
+    try:
+        with _quiet():
+            return torch.export.load(path)
+    except Exception as error:
+        raise ModelError(
+            f"{path} is not a readable exported program ({_first_line(error)}). Write it with "
+            "torch.export.save, from PyTorch 2.13 or older."
+        ) from error
+
+
+def import_program(program: ExportedProgram, example_inputs: Any = None) -> tvm.IRModule:
+    """Import an exported program; `example_inputs` fix the shapes of one with dynamic shapes."""
+    if example_inputs is not None and _dynamic_inputs(program):
+        args, kwargs = _arguments(example_inputs)
+        program = _export(program.module(), args, kwargs)
+    _check_signature(program)
+    for name, tensor in named_tensors(program).items():
+        check_finite(name, tensor.float().numpy() if tensor.is_floating_point() else None)
+    with _quiet():
+        program = program.run_decompositions()
+        program = fold_constants(program)
+        module = _to_relax(program)
+    return name_layers(module, _layers(program))
+
+
+def _export(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    try:
+        with _quiet():
+            return torch.export.export(model, args, kwargs)
+    except Exception as error:
+        raise ModelError(
+            f"torch.export cannot export {type(model).__name__}: {_first_line(error)} Check that "
+            "example_inputs fit the model's forward, and that forward has no control flow that "
+            "depends on values."
+        ) from error
+
+
+@contextlib.contextmanager
+def _eval_mode(model: torch.nn.Module) -> Iterator[None]:
+    flags = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, training in flags:
+            module.training = training
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep PyTorch's warnings about its own internals from the user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _arguments(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return positional and keyword arguments: a tensor, a sequence or a mapping is accepted."""
+    if isinstance(example_inputs, Mapping):
+        return (), {name: _tensor(value) for name, value in example_inputs.items()}
+    if not isinstance(example_inputs, Sequence):
+        example_inputs = (example_inputs,)
+    return tuple(_tensor(value) for value in example_inputs), {}
+
+
+def _tensor(value: Any) -> Any:
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+
+def _check_examples(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    named = {f"example input {number}": value for number, value in enumerate(args)}
+    for name, value in {**named, **kwargs}.items():
+        if isinstance(value, torch.Tensor):
+            _check_dtype(name, value.dtype)
+
+
+def _check_dtype(name: str, dtype: torch.dtype) -> None:
+    if str(dtype).removeprefix("torch.") not in INPUT_DTYPES:
+        raise ModelError(
+            f"{name} is {str(dtype).removeprefix('torch.')}; float32 is expected (or an integer "
+            "type that the model itself casts). Convert the model and its inputs: model.float()."
+        )
+
+
+def _inputs(program: ExportedProgram) -> Iterator[tuple[str, Any]]:
+    """Yield name and fake value of each input of the program that the user gives."""
+    nodes = {node.name: node for node in program.graph.find_nodes(op="placeholder")}
+    for spec in program.graph_signature.input_specs:
+        if spec.kind is InputKind.USER_INPUT:
+            node = nodes.get(spec.arg.name)
+            yield spec.arg.name, node.meta.get("val") if node is not None else None
+
+
+def _dynamic_inputs(program: ExportedProgram) -> list[str]:
+    """Describe each dynamic dimension of the inputs."""
+    return [
+        f"dimension {axis} of input {name!r} ({size})"
+        for name, value in _inputs(program)
+        if isinstance(value, torch.Tensor)
+        for axis, size in enumerate(value.shape)
+        if isinstance(size, torch.SymInt)
+    ]
+
+
+def _check_signature(program: ExportedProgram) -> None:
+    """Refuse what a compiled network cannot be: dynamic, stateful, or of another float type."""
+    dynamic = _dynamic_inputs(program)
+    if dynamic:
+        raise ModelError(
+            f"The exported program has dynamic shapes: {', '.join(dynamic)}. Compiled networks "
+            "have fixed shapes: pass example_inputs of the shape wanted, or export without "
+            "dynamic_shapes."
+        )
+    for name, value in _inputs(program):
+        if not isinstance(value, torch.Tensor):
+            raise ModelError(
+                f"Input {name!r} of the exported program is no tensor but {value!r}: make it an "
+                "attribute of the model, or export with a tensor in its place."
+            )
+        _check_dtype(f"input {name!r}", value.dtype)
+    for spec in program.graph_signature.output_specs:
+        if spec.kind is OutputKind.BUFFER_MUTATION:
+            raise ModelError(
+                f"The exported program changes its buffer {spec.target!r}, and a compiled network "
+                "keeps no state. Call model.eval() before the export; BatchNorm in training mode "
+                "is the usual reason."
+            )
+
+
+def _to_relax(program: ExportedProgram) -> tvm.IRModule:
+    from tvm.relax.frontend.torch import from_exported_program
+
+    try:
+        return from_exported_program(
+            program, run_ep_decomposition=False, unwrap_unit_return_tuple=True
+        )
+    except AssertionError as error:
+        # The importer lists the functions it lacks in an assertion's message.
+        lacking = re.findall(r"'?([\w.]+)'?", str(error).partition("[")[2].partition("]")[0])
+        if not lacking:
+            raise ModelError(_import_failure(error)) from error
+        raise UnsupportedOperatorError(
+            f"TVM's PyTorch importer lacks {', '.join(sorted(set(lacking)))}: replace "
+            "it in the model by operators it has."
+        ) from error
+    except Exception as error:
+        raise ModelError(_import_failure(error)) from error
+
+
+def _import_failure(error: Exception) -> str:
+    return (
+        f"TVM's PyTorch importer rejects the exported program: {type(error).__name__}: "
+        f"{_first_line(error)}"
+    )
+
+
+_CONVOLUTIONS = ("convolution.", "conv1d.", "conv2d.", "conv3d.", "conv_transpose")
+_PRODUCTS = ("mm.", "addmm.", "bmm.", "baddbmm.", "matmul.", "linear.")
+
+
+def _layers(program: ExportedProgram) -> list[LayerName]:
+    """Return the path of the module that each conv and matrix product was called in, in order."""
+    layers = []
+    for node in program.graph.nodes:
+        target = str(node.target).removeprefix("aten.")
+        if node.op != "call_function" or not str(node.target).startswith("aten."):
+            continue
+        if target.startswith(_CONVOLUTIONS):
+            layers.append(LayerName("conv", _module_path(node)))
+        elif target.startswith(_PRODUCTS):
+            layers.append(LayerName("dense", _module_path(node)))
+    return layers
+
+
+def _module_path(node: Node) -> str:
+    """Return the dotted path of the innermost module, "" for the model itself."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()]
+    return paths[-1] if paths else ""
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's message, ended like a sentence."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    line = lines[0] if lines else type(error).__name__
+    return line if line.endswith((".", "!", "?")) else f"{line}."
