@@ -6,6 +6,8 @@ core's result, into which FuseTIR's elementwise epilogue is inlined later (see `
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from tvm import relax, te
 from tvm.tirx import PrimFunc
@@ -31,12 +33,32 @@ def emit_kernel(
     )
 
 
+def emit_packing(
+    bb: relax.BlockBuilder,
+    compute: Callable[..., te.Tensor],
+    *weights: relax.Expr,
+    **options: Any,
+) -> relax.Var:
+    """Emit a stage that depends on weights only; LiftTransformParams moves it to load time."""
+    call = bb.call_te(
+        partial(compute, **options), *weights, primfunc_name_hint=compute.__name__
+    )
+    return bb.emit(call)
+
+
 def core_stage(strategy: str, core: PrimFunc, *inputs: te.Tensor) -> te.Tensor:
     """Return the result of a core as a tensor.
 
     The core's buffers must be declared with the very shapes of `inputs`, in their order, and its
     result last.
     """
-    return te.extern_primfunc(
-        list(inputs), core, name=f"{strategy}_core", attrs={STRATEGY: strategy}
+    *operands, result = core.params
+    return te.extern(
+        [result.shape],
+        list(inputs),
+        lambda _operands, _result: core.body.block.body,
+        in_buffers=operands,
+        out_buffers=[result],
+        name=f"{strategy}_core",
+        attrs={STRATEGY: strategy},
     )

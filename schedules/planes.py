@@ -147,23 +147,25 @@ class Planes:
             name="phases",
         )
 
-    def write(self, flat: te.Tensor, dtype: str) -> te.Tensor:
-        """Stage that takes results (N, outputs, blocks*block) back into the data layout.
+    def write(self, flat: te.Tensor, dtype: str, group_rows: int | None = None) -> te.Tensor:
+        """Stage that takes results (N, groups*group_rows, blocks*block) back into the data layout.
 
-        It is a plain rearrangement, so that elementwise operators after it can be inlined.
+        `group_rows`, by default a group's outputs, counts the rows that the core wrote a group.
+        The stage is a plain rearrangement, so that elementwise operators after it can be inlined.
         """
         conv = self.conv
         height, width = conv.output_size
         shape = conv.geometry.in_layout(conv.batch, conv.groups * conv.outputs, height, width)
-        if conv.geometry.data_layout == "NCHW":
-            return te.compute(
-                [tirx.IntImm("int64", size) for size in shape],
-                lambda n, o, y, x: flat[n, o, y * self.pitch + x].astype(dtype),
-                name="image",
-            )
+        rows = conv.outputs if group_rows is None else group_rows
+
+        def pixel(n: Expr, o: Expr, y: Expr, x: Expr) -> Expr:
+            row = o if rows == conv.outputs else o // conv.outputs * rows + o % conv.outputs
+            return flat[n, row, y * self.pitch + x].astype(dtype)
+
+        channels_first = conv.geometry.data_layout == "NCHW"
         return te.compute(
             [tirx.IntImm("int64", size) for size in shape],
-            lambda n, y, x, o: flat[n, o, y * self.pitch + x].astype(dtype),
+            pixel if channels_first else lambda n, y, x, o: pixel(n, o, y, x),
             name="image",
         )
 

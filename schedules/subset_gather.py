@@ -18,7 +18,7 @@ from tvm.tirx import PrimFunc
 
 from ..ops import static_shape
 from ..target import Features
-from .emit import core_stage, emit_kernel
+from .emit import core_stage, emit_kernel, emit_packing
 from .planes import Convolution, Planes, convolution_of, fitting_block
 
 NAME = "subset_gather"
@@ -48,11 +48,9 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
     outputs, units = static_shape(indices.ty)
     conv = convolution_of(call, outputs, (kh, kw))
     core = _Core(conv, kernels, unit, str(data.ty.dtype), features)
-    pieces = bb.emit(bb.call_te(pack_pieces, subset, primfunc_name_hint="pack_pieces"))
+    pieces = emit_packing(bb, pack_pieces, subset)
     if core.chunks * core.chunk > core.units:
-        indices = bb.emit(
-            bb.call_te(pad_units, indices, core.chunks * core.chunk, primfunc_name_hint="pad_units")
-        )
+        indices = emit_packing(bb, pad_units, indices, units=core.chunks * core.chunk)
     return emit_kernel(bb, NAME, core.compute, data, pieces, indices)
 
 

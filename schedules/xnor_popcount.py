@@ -1,0 +1,384 @@
+"""Strategy `xnor_popcount`: signs as bits, products as xor, sums as population counts.
+
+The data are ternary: zeros come from padding and from sign(0). Each input channel gives a bit to
+two words, m (not zero) and s (negative); a weight gives a bit w (negative). Over the bits of all
+words
+    sum of products = popcount(m) - 2 * popcount((s ^ w) & m),
+exact for every zero, so that borders need no correction. Channels past the last one have m = 0.
+
+Convolutions run on flat planes of words, vectors along pixels, so that neither the image nor the
+result has to be transposed; dense layers run with vectors along outputs.
+"""
+
+from math import prod
+
+from tvm import relax, te, tirx
+from tvm.ir import Expr
+from tvm.script import tirx as T
+from tvm.tirx import PrimFunc
+
+from ..ops import static_shape
+from ..target import Features
+from .decode import binary_weight
+from .emit import core_stage, emit_kernel, emit_packing
+from .planes import Convolution, Planes, convolution_of, fitting_block
+
+NAME = "xnor_popcount"
+OUTPUT_TILE = 4
+"""Outputs of a convolution whose counts are kept in registers together."""
+DENSE_BLOCK = 16
+"""Outputs of a dense layer whose counts are kept in registers together."""
+
+
+def obstacle(call: relax.Call, _features: Features) -> str | None:
+    """Return why this strategy cannot compute the call, or None when it can."""
+    if str(call.args[0].ty.dtype) != "int8":
+        return "activations are not signs"
+    return None
+
+
+def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
+    """Emit the packing of the weights into words, then the kernel."""
+    data, weight = call.args[0], binary_weight(bb, call)
+    shape = static_shape(weight.ty)
+    if len(shape) == 2:
+        words = Words(inputs=shape[1], taps=1)
+        packed = emit_packing(bb, pack_dense, weight, words=words)
+        dense = _Dense(static_shape(data.ty)[:-1], shape[0], words)
+        return emit_kernel(bb, NAME, dense.compute, data, packed)
+    outputs, channels, kh, kw = shape
+    conv = convolution_of(call, outputs, (kh, kw))
+    words = Words(inputs=channels, taps=kh * kw)
+    core = _Convolution(conv, words, features)
+    packed = emit_packing(
+        bb, pack_conv, weight, words=words, groups=conv.groups, tile=core.tile
+    )
+    return emit_kernel(bb, NAME, core.compute, data, packed)
+
+
+class Words:
+    """How the bits of `inputs` channels, at each of `taps` places, lie in words."""
+
+    def __init__(self, inputs: int, taps: int) -> None:
+        # The narrowest word that holds the channels wastes no bits; its own lanes must also be
+        # able to count them all.
+        self.bits = 64
+        for bits in (32, 16, 8):
+            if inputs <= bits and inputs * taps < 2**bits:
+                self.bits = bits
+        self.dtype = f"uint{self.bits}"
+        self.inputs = inputs
+        self.count = -(-inputs // self.bits)
+
+    @property
+    def bytes_each(self) -> int:
+        """Bytes of a word."""
+        return self.bits // 8
+
+    def pack(self, negative: list[Expr]) -> Expr:
+        """Return the word whose bit b is set where `negative[b]` holds."""
+        word: Expr = T.Cast(self.dtype, 0)
+        for b, holds in enumerate(negative):
+            bit = T.Select(holds, T.Cast(self.dtype, 1), T.Cast(self.dtype, 0))
+            word = word | bit << T.Cast(self.dtype, b)
+        return word
+
+
+def pack_conv(weight: te.Tensor, words: Words, groups: int, tile: int) -> te.Tensor:
+    """Return sign words (groups, tiles of outputs, words, kh, kw, tile) of weights int8 OIHW."""
+    total, channels, kh, kw = (int(size) for size in weight.shape)
+    outputs = total // groups
+
+    def word(group: Expr, ot: Expr, w: Expr, i: Expr, j: Expr, o: Expr) -> Expr:
+        row = group * outputs + T.min(ot * tile + o, outputs - 1)
+        return words.pack(
+            [
+                weight[row, T.min(w * words.bits + b, channels - 1), i, j] < T.int8(0)
+                for b in range(min(words.bits, channels))
+            ]
+        )
+
+    return te.compute(
+        (groups, -(-outputs // tile), words.count, kh, kw, tile), word, name="pack_signs"
+    )
+
+
+def pack_dense(weight: te.Tensor, words: Words) -> te.Tensor:
+    """Return sign words (words, O) of weights int8 (O, I), with O filled up to whole blocks."""
+    outputs, inputs = (int(size) for size in weight.shape)
+
+    def word(w: Expr, o: Expr) -> Expr:
+        row = T.min(o, outputs - 1)
+        return words.pack(
+            [
+                weight[row, T.min(w * words.bits + b, inputs - 1)] < T.int8(0)
+                for b in range(min(words.bits, inputs))
+            ]
+        )
+
+    filled = -(-outputs // DENSE_BLOCK) * DENSE_BLOCK
+    return te.compute((words.count, filled), word, name="pack_signs")
+
+
+class _Convolution:
+    """The kernel of one convolution: its sizes, and the stages made from them."""
+
+    def __init__(self, conv: Convolution, words: Words, features: Features) -> None:
+        self.conv, self.words = conv, words
+        lanes = features.vector_bytes // words.bytes_each
+        # 32 registers hold 4 vectors of pixels for 4 outputs, 16 registers 1 vector.
+        vectors = 4 if features.vector_bits == 512 else 1
+        self.planes = Planes(conv, fitting_block(conv, vectors * lanes, lanes))
+        self.tile = min(OUTPUT_TILE, conv.outputs)
+        self.tiles = -(-conv.outputs // self.tile)
+        self.phases = self.planes.phases[0] * self.planes.phases[1]
+
+    @property
+    def total(self) -> str:
+        """Dtype that holds every result."""
+        return "int16" if self.conv.channels * self.conv.taps < 2**15 else "int32"
+
+    def compute(self, data: te.Tensor, weights: te.Tensor) -> te.Tensor:
+        """Stages from the data to the result; see the module's description."""
+        planes = self.planes.read(data, self.words.count * self.words.bits)
+        bits = core_stage(NAME, self._pack(planes), planes)
+        flat = core_stage(NAME, self._count(bits, weights), bits, weights)
+        return self.planes.write(flat, "int32", group_rows=self.tiles * self.tile)
+
+    def _pack(self, planes: te.Tensor) -> PrimFunc:
+        """Return the core that turns planes of signs into planes of words, negative and present.
+
+        Bytes are made first, 8 channels of `strip` pixels at once; the last strip overlaps the
+        one before it instead of reaching past the plane.
+        """
+        words, area, pitch = self.words, self.planes.area, self.planes.pitch
+        images = self.conv.batch * self.conv.groups
+        phases, (_, phases_x) = self.phases, self.planes.phases
+        count, dtype, octets = words.count, words.dtype, words.bits // 8
+        strip = min(64, area)
+
+        @T.prim_func(s_tir=True, private=True)
+        def pack(
+            planes: T.Buffer(planes.shape, "int8"),
+            bits: T.Buffer((images, count, phases, 2, area), dtype),
+        ):
+            for job in T.parallel(images * count):
+                with T.sblock("word_of_channels"):
+                    v = T.axis.spatial(images * count, job)
+                    negative = T.sblock_alloc_buffer((strip,), "int8", scope="local")
+                    present = T.sblock_alloc_buffer((strip,), "int8", scope="local")
+                    word = T.sblock_alloc_buffer((2, strip), dtype, scope="local")
+                    image: T.let = v // count
+                    n: T.let = image // self.conv.groups
+                    channel: T.let = (
+                        image % self.conv.groups * count + v % count
+                    ) * words.bits
+                    for phase in range(phases):
+                        for s in range(-(-area // strip)):
+                            start: T.let = T.min(s * strip, area - strip)
+                            for px in T.vectorized(strip):
+                                word[0, px] = T.Cast(dtype, 0)
+                            for px in T.vectorized(strip):
+                                word[1, px] = T.Cast(dtype, 0)
+                            for octet in T.unroll(octets):
+                                for px in T.vectorized(strip):
+                                    negative[px] = T.int8(0)
+                                for px in T.vectorized(strip):
+                                    present[px] = T.int8(0)
+                                for b in T.unroll(8):
+                                    for px in T.vectorized(strip):
+                                        negative[px] = (
+                                            negative[px]
+                                            + negative[px]
+                                            - T.min(
+                                                planes[
+                                                    n,
+                                                    channel + octet * 8 + 7 - b,
+                                                    phase // phases_x,
+                                                    phase % phases_x,
+                                                    (start + px) // pitch,
+                                                    (start + px) % pitch,
+                                                ],
+                                                T.int8(0),
+                                            )
+                                        )
+                                    for px in T.vectorized(strip):
+                                        present[px] = (
+                                            present[px]
+                                            + present[px]
+                                            + T.abs(
+                                                planes[
+                                                    n,
+                                                    channel + octet * 8 + 7 - b,
+                                                    phase // phases_x,
+                                                    phase % phases_x,
+                                                    (start + px) // pitch,
+                                                    (start + px) % pitch,
+                                                ]
+                                            )
+                                        )
+                                for px in T.vectorized(strip):
+                                    word[0, px] = word[0, px] | (
+                                        T.Cast(dtype, T.Cast("uint8", negative[px]))
+                                        << T.Cast(dtype, octet * 8)
+                                    )
+                                for px in T.vectorized(strip):
+                                    word[1, px] = word[1, px] | (
+                                        T.Cast(dtype, T.Cast("uint8", present[px]))
+                                        << T.Cast(dtype, octet * 8)
+                                    )
+                            for px in T.vectorized(strip):
+                                bits[image, v % count, phase, 0, start + px] = word[0, px]
+                            for px in T.vectorized(strip):
+                                bits[image, v % count, phase, 1, start + px] = word[1, px]
+
+        return pack
+
+    def _count(self, bits: te.Tensor, weights: te.Tensor) -> PrimFunc:
+        """Return the core that counts: a block of pixels and a tile of outputs in registers."""
+        conv, layout, dtype = self.conv, self.planes, self.words.dtype
+        block, blocks, tile, tiles = layout.block, layout.blocks, self.tile, self.tiles
+        words, total, images = self.words.count, self.total, conv.batch * conv.groups
+        kh, kw = conv.kernel
+        taps = T.unroll if kh * kw <= 9 else T.serial
+
+        def place(i: Expr, j: Expr) -> Expr:
+            a, b = layout.phase(i, j)
+            return a * layout.phases[1] + b
+
+        @T.prim_func(s_tir=True, private=True)
+        def count(
+            bits: T.Buffer(bits.shape, dtype),
+            weights: T.Buffer(weights.shape, dtype),
+            flat: T.Buffer((conv.batch, conv.groups * tiles * tile, blocks * block), total),
+        ):
+            for job in T.parallel(images * blocks):
+                with T.sblock("block_of_pixels"):
+                    v = T.axis.spatial(images * blocks, job)
+                    present = T.sblock_alloc_buffer((block,), dtype, scope="local")
+                    differ = T.sblock_alloc_buffer((tile, block), dtype, scope="local")
+                    image: T.let = v // blocks
+                    n: T.let = image // conv.groups
+                    group: T.let = image % conv.groups
+                    q: T.let = v % blocks * block
+                    for px in T.vectorized(block):
+                        present[px] = T.Cast(dtype, 0)
+                    for w in range(words):
+                        for i in taps(kh):
+                            for j in taps(kw):
+                                for px in T.vectorized(block):
+                                    present[px] = present[px] + T.popcount(
+                                        bits[image, w, place(i, j), 1, q + layout.distance(i, j) + px]
+                                    )
+                    for ot in range(tiles):
+                        for o in T.unroll(tile):
+                            for px in T.vectorized(block):
+                                differ[o, px] = T.Cast(dtype, 0)
+                        for w in range(words):
+                            for i in taps(kh):
+                                for j in taps(kw):
+                                    for o in T.unroll(tile):
+                                        for px in T.vectorized(block):
+                                            differ[o, px] = differ[o, px] + T.popcount(
+                                                (
+                                                    bits[
+                                                        image,
+                                                        w,
+                                                        place(i, j),
+                                                        0,
+                                                        q + layout.distance(i, j) + px,
+                                                    ]
+                                                    ^ weights[group, ot, w, i, j, o]
+                                                )
+                                                & bits[
+                                                    image,
+                                                    w,
+                                                    place(i, j),
+                                                    1,
+                                                    q + layout.distance(i, j) + px,
+                                                ]
+                                            )
+                        for o in T.unroll(tile):
+                            for px in T.vectorized(block):
+                                flat[n, (group * tiles + ot) * tile + o, q + px] = T.Cast(
+                                    total, present[px]
+                                ) - T.Cast(total, 2) * T.Cast(total, differ[o, px])
+
+        return count
+
+
+class _Dense:
+    """The kernel of one dense layer: vectors along outputs, one row of inputs after the other."""
+
+    def __init__(self, leading: tuple[int, ...], outputs: int, words: Words) -> None:
+        self.leading, self.outputs, self.words = leading, outputs, words
+
+    def compute(self, data: te.Tensor, weights: te.Tensor) -> te.Tensor:
+        """Stages from the data to the result; see the module's description."""
+        words, inputs = self.words, self.words.inputs
+        rows = prod(self.leading)
+
+        def leading_index(row: Expr) -> list[Expr]:
+            index = []
+            for size in reversed(self.leading):
+                index.insert(0, row % size)
+                row = row // size
+            return index
+
+        filled = te.compute(
+            (rows, words.count * words.bits),
+            lambda r, c: T.if_then_else(c < inputs, data(*leading_index(r), c), T.int8(0)),
+            name="filled",
+        )
+        flat = core_stage(NAME, self._core(filled, weights, rows), filled, weights)
+
+        def result(*index: Expr) -> Expr:
+            row: Expr = T.int32(0)
+            for position, size in zip(index[:-1], self.leading, strict=True):
+                row = row * size + position
+            return flat[row, index[-1]]
+
+        shape = [tirx.IntImm("int64", size) for size in (*self.leading, self.outputs)]
+        return te.compute(shape, result, name="rows")
+
+    def _core(self, data: te.Tensor, weights: te.Tensor, rows: int) -> PrimFunc:
+        words, dtype, bits = self.words.count, self.words.dtype, self.words.bits
+        outputs, block = int(weights.shape[1]), DENSE_BLOCK
+
+        @T.prim_func(s_tir=True, private=True)
+        def core(
+            data: T.Buffer(data.shape, "int8"),
+            weights: T.Buffer(weights.shape, dtype),
+            flat: T.Buffer((rows, outputs), "int32"),
+        ):
+            for r in range(rows):
+                with T.sblock("row"):
+                    v = T.axis.spatial(rows, r)
+                    negative = T.sblock_alloc_buffer((words,), dtype)
+                    present = T.sblock_alloc_buffer((words,), dtype)
+                    total = T.sblock_alloc_buffer((1,), "int32")
+                    differ = T.sblock_alloc_buffer((block,), dtype, scope="local")
+                    total[0] = 0
+                    for w in range(words):
+                        negative[w] = T.Cast(dtype, 0)
+                        present[w] = T.Cast(dtype, 0)
+                        for b in range(bits):
+                            negative[w] = negative[w] | (
+                                T.Cast(dtype, data[v, w * bits + b] < T.int8(0)) << T.Cast(dtype, b)
+                            )
+                            present[w] = present[w] | (
+                                T.Cast(dtype, data[v, w * bits + b] != T.int8(0)) << T.Cast(dtype, b)
+                            )
+                        total[0] = total[0] + T.Cast("int32", T.popcount(present[w]))
+                    for ob in range(outputs // block):
+                        for o in T.vectorized(block):
+                            differ[o] = T.Cast(dtype, 0)
+                        for w in range(words):
+                            for o in T.vectorized(block):
+                                differ[o] = differ[o] + T.popcount(
+                                    (weights[w, ob * block + o] ^ negative[w]) & present[w]
+                                )
+                        for o in T.vectorized(block):
+                            flat[v, ob * block + o] = total[0] - 2 * T.Cast("int32", differ[o])
+
+        return core
