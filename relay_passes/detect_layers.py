@@ -91,12 +91,14 @@ def _detect_convolution(
         return _dense(
             var, call, operator, f"its layouts are {layouts}; NCHW and NHWC are supported"
         )
-    geometry = ConvGeometry(
-        strides=tuple(int(s) for s in attrs.strides),
-        padding=tuple(int(p) for p in attrs.padding),
-        dilation=tuple(int(d) for d in attrs.dilation),
-        groups=int(attrs.groups),
-        data_layout=layouts[0],
+    geometry = ConvGeometry.from_attrs(
+        {
+            "strides": attrs.strides,
+            "padding": attrs.padding,
+            "dilation": attrs.dilation,
+            "groups": attrs.groups,
+            "data_layout": layouts[0],
+        }
     )
     order = [str(attrs.kernel_layout).index(axis) for axis in "OIHW"]
     return _classify(var, call, operator, weight.value.numpy().transpose(order), geometry, bindings)

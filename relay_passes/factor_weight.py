@@ -168,10 +168,10 @@ def _channels_to_flip(pattern: NDArray[np.int64], upright: NDArray[np.bool_]) ->
     orientation. Channels and patterns vote for each other in turn, starting from channel 0, until
     nothing changes.
     """
-    orientation = np.where(upright, 1, -1)
+    orientation = np.where(upright, 1.0, -1.0)
     count = int(pattern.max()) + 1
-    preferred = np.bincount(pattern[0], weights=orientation[0], minlength=count)
-    channel_sign = np.zeros(len(pattern))
+    preferred: NDArray = np.bincount(pattern[0], weights=orientation[0], minlength=count)
+    channel_sign: NDArray = np.zeros(len(pattern))
     for _ in range(_ALIGNMENT_ROUNDS):
         votes = (orientation * np.sign(preferred)[pattern]).sum(axis=1)
         updated = np.where(votes < 0, -1.0, 1.0)

@@ -5,8 +5,8 @@ dictionaries, tags, `Target` objects and the alias `"host"`.
 """
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from tvm.target import Target
 from tvm.target.codegen import (
@@ -18,9 +18,9 @@ from tvm.target.codegen import (
 from ..errors import TargetError
 from .extensions import extensions_of, host_extensions
 
-TargetLike = str | Mapping[str, Any] | Target
+TargetLike: TypeAlias = "str | Mapping[str, Any] | Target"
 
-_OPTIONS = {
+_OPTIONS: dict[str, Callable[[str], Any]] = {
     "mcpu": str,
     "mtriple": str,
     "mattr": lambda text: text.split(","),

@@ -96,14 +96,12 @@ def verify_network(network: Network, inputs: Sequence[Any]) -> Verification:
 def seeded_inputs(specs: Sequence[TensorSpec]) -> list[NDArray]:
     """Return inputs of the given shapes: normal floats, small integers, always the same."""
     generator = np.random.default_rng(SEED)
-    arrays = []
-    for spec in specs:
-        if np.issubdtype(np.dtype(spec.dtype), np.floating):
-            array = generator.standard_normal(spec.shape)
-        else:
-            array = generator.integers(0, 2, spec.shape)
-        arrays.append(array.astype(spec.dtype))
-    return arrays
+    return [
+        generator.standard_normal(spec.shape).astype(spec.dtype)
+        if np.issubdtype(np.dtype(spec.dtype), np.floating)
+        else generator.integers(0, 2, spec.shape).astype(spec.dtype)
+        for spec in specs
+    ]
 
 
 def _verify(network: Network, arrays: list[NDArray]) -> Verification:
@@ -166,7 +164,9 @@ class _Comparison:
     def __init__(self, function: relax.Function, captured: dict[str, list[NDArray]]) -> None:
         self.verification = Verification()
         self._captured = captured
-        self._definitions = {b.var: b.value for b in var_bindings(function)}
+        self._definitions: dict[relax.Expr, Any] = {
+            binding.var: binding.value for binding in var_bindings(function)
+        }
         self._values: dict[relax.Expr, Any] = {}
 
     def observe(self, var: relax.Var, value: Any) -> Any:
@@ -218,14 +218,15 @@ class _Comparison:
 
     def _deciding_float(self, var: relax.Var) -> NDArray | None:
         """Return the float tensor whose sign decides over `var`, or None when there is none."""
-        definition = self._definitions.get(var)
-        while operator_name(definition) in _ON_THE_WAY:
+        definition: Any
+        while operator_name(definition := self._definitions.get(var)) in _ON_THE_WAY:
             variables = [a for a in definition.args if isinstance(a, relax.Var)]
-            definition = self._definitions.get(variables[0]) if len(variables) == 1 else None
-        name = operator_name(definition)
-        if name == "relax.sign":
+            if len(variables) != 1:
+                return None
+            var = variables[0]
+        if operator_name(definition) == "relax.sign":
             return self._value(definition.args[0])
-        if name in _COMPARISONS:
+        if operator_name(definition) in _COMPARISONS:
             left, right = map(self._value, definition.args)
             return None if left is None or right is None else left - right
         return None

@@ -30,15 +30,15 @@ def convolve(data: NDArray, weight: NDArray, geometry: ConvGeometry) -> NDArray:
             rows = _taps(i * geometry.dilation[0], geometry.strides[0], out_h)
             columns = _taps(j * geometry.dilation[1], geometry.strides[1], out_w)
             patch = grouped[:, :, :, rows, columns].reshape(n, groups, c // groups, -1)
-            result += kernels[:, :, :, i, j] @ patch
-    out = result.reshape(n, outputs, out_h, out_w).astype(accumulator(data))
+            result += np.matmul(kernels[:, :, :, i, j], patch)
+    out: NDArray = result.reshape(n, outputs, out_h, out_w).astype(accumulator(data))
     return out if geometry.data_layout == "NCHW" else out.transpose(0, 2, 3, 1)
 
 
 def multiply(data: NDArray, weight: NDArray) -> NDArray:
     """Multiply data (..., I) with weights of +1 and -1, int8 (O, I): int32 or float32 (..., O)."""
     wide = np.float64 if data.dtype == np.int8 else np.float32
-    return (data.astype(wide) @ weight.astype(wide).T).astype(accumulator(data))
+    return np.matmul(data.astype(wide), weight.astype(wide).T).astype(accumulator(data))
 
 
 def accumulator(data: NDArray) -> type:

@@ -72,5 +72,5 @@ def static_shape(ty: relax.TensorType) -> tuple[int, ...] | None:
     """Return the shape of a tensor type as plain numbers, or None when a dimension is symbolic."""
     if ty.shape is None or not isinstance(ty.shape, relax.ShapeExpr):
         return None
-    dims = [getattr(dim, "value", None) for dim in ty.shape.values]
-    return None if None in dims else tuple(int(dim) for dim in dims)
+    dims = tuple(getattr(dim, "value", None) for dim in ty.shape.values)
+    return tuple(int(dim) for dim in dims if dim is not None) if None not in dims else None
