@@ -1,0 +1,13 @@
+"""Settings that hold for all tests."""
+
+import os
+
+from hypothesis import settings
+
+# Kernels are tiny here: threads would only get into each other's way.
+os.environ.setdefault("TVM_NUM_THREADS", "2")
+
+# Compiling takes longer than hypothesis expects an example to take; seeds are fixed, so that a
+# failure in CI is one that everybody sees.
+settings.register_profile("tvm_snn", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("tvm_snn")
