@@ -103,13 +103,14 @@ def schedule_reduction(sch: s_tir.Schedule, block: Block, features: Features) ->
     sch.reorder(*outer, *reduction, *inner)
     result = sch.cache_write(block.rv, 0, "local")
     sch.reverse_compute_at(result, outer[-1])
+    # Threads come before the sums' start is split off: an update alone may not be parallel.
+    _parallelize(sch, outer, block.turns)
     start = sch.decompose_reduction(block.rv, reduction[0])
     for rv in (start, block.rv, result):
         loops = sch.get_loops(rv)
         sch.vectorize(loops[-1])
         if rows is not None:
             sch.unroll(loops[-2])
-    _parallelize(sch, outer, block.turns)
 
 
 def _reduce_in_order(sch: s_tir.Schedule, block: Block) -> None:
@@ -119,8 +120,8 @@ def _reduce_in_order(sch: s_tir.Schedule, block: Block) -> None:
     last = spatial.pop() if spatial and _strided(block, spatial[-1]) else None
     order = [*spatial, *reduction, *([last] if last else [])]
     sch.reorder(*(axis.loop for axis in order))
-    sch.decompose_reduction(block.rv, reduction[0].loop)
     _parallelize(sch, [axis.loop for axis in spatial], block.turns)
+    sch.decompose_reduction(block.rv, reduction[0].loop)
 
 
 def _blocks(sch: s_tir.Schedule) -> list[SBlockRV]:

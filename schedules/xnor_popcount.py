@@ -10,6 +10,7 @@ Convolutions run on flat planes of words, vectors along pixels, so that neither 
 result has to be transposed; dense layers run with vectors along outputs.
 """
 
+from collections.abc import Callable
 from math import prod
 
 from tvm import relax, te, tirx
@@ -75,46 +76,37 @@ class Words:
         """Bytes of a word."""
         return self.bits // 8
 
-    def pack(self, negative: list[Expr]) -> Expr:
-        """Return the word whose bit b is set where `negative[b]` holds."""
-        word: Expr = T.Cast(self.dtype, 0)
-        for b, holds in enumerate(negative):
-            bit = T.Select(holds, T.Cast(self.dtype, 1), T.Cast(self.dtype, 0))
-            word = word | bit << T.Cast(self.dtype, b)
-        return word
+    def pack(self, w: Expr, negative: Callable[[Expr], Expr]) -> Expr:
+        """Return word w, in which the bit of every channel is set for which `negative` holds."""
+        b = te.reduce_axis((0, self.bits), "b")
+        channel = w * self.bits + b
+        holds = tirx.all(channel < self.inputs, negative(T.min(channel, self.inputs - 1)))
+        bit = T.Cast(self.dtype, 1) << T.Cast(self.dtype, b)
+        return te.sum(T.Select(holds, bit, T.Cast(self.dtype, 0)), axis=[b])
 
 
 def pack_conv(weight: te.Tensor, words: Words, groups: int, tile: int) -> te.Tensor:
-    """Return sign words (groups, tiles of outputs, words, kh, kw, tile) of weights int8 OIHW."""
-    total, channels, kh, kw = (int(size) for size in weight.shape)
+    """Return sign words (groups, tiles of outputs, words*kh*kw, tile) of weights int8 OIHW."""
+    total, _, kh, kw = (int(size) for size in weight.shape)
     outputs = total // groups
 
-    def word(group: Expr, ot: Expr, w: Expr, i: Expr, j: Expr, o: Expr) -> Expr:
+    def word(group: Expr, ot: Expr, step: Expr, o: Expr) -> Expr:
+        w, i, j = step // (kh * kw), step // kw % kh, step % kw
         row = group * outputs + T.min(ot * tile + o, outputs - 1)
-        return words.pack(
-            [
-                weight[row, T.min(w * words.bits + b, channels - 1), i, j] < T.int8(0)
-                for b in range(min(words.bits, channels))
-            ]
-        )
+        return words.pack(w, lambda c: weight[row, c, i, j] < T.int8(0))
 
     return te.compute(
-        (groups, -(-outputs // tile), words.count, kh, kw, tile), word, name="pack_signs"
+        (groups, -(-outputs // tile), words.count * kh * kw, tile), word, name="pack_signs"
     )
 
 
 def pack_dense(weight: te.Tensor, words: Words) -> te.Tensor:
     """Return sign words (words, O) of weights int8 (O, I), with O filled up to whole blocks."""
-    outputs, inputs = (int(size) for size in weight.shape)
+    outputs = int(weight.shape[0])
 
     def word(w: Expr, o: Expr) -> Expr:
         row = T.min(o, outputs - 1)
-        return words.pack(
-            [
-                weight[row, T.min(w * words.bits + b, inputs - 1)] < T.int8(0)
-                for b in range(min(words.bits, inputs))
-            ]
-        )
+        return words.pack(w, lambda c: weight[row, c] < T.int8(0))
 
     filled = -(-outputs // DENSE_BLOCK) * DENSE_BLOCK
     return te.compute((words.count, filled), word, name="pack_signs")
@@ -125,7 +117,7 @@ class _Convolution:
 
     def __init__(self, conv: Convolution, words: Words, features: Features) -> None:
         self.conv, self.words = conv, words
-        lanes = features.vector_bytes // words.bytes_each
+        lanes = self.lanes = features.vector_bytes // words.bytes_each
         # 32 registers hold 4 vectors of pixels for 4 outputs, 16 registers 1 vector.
         vectors = 4 if features.vector_bits == 512 else 1
         self.planes = Planes(conv, fitting_block(conv, vectors * lanes, lanes))
@@ -235,16 +227,23 @@ class _Convolution:
         return pack
 
     def _count(self, bits: te.Tensor, weights: te.Tensor) -> PrimFunc:
-        """Return the core that counts: a block of pixels and a tile of outputs in registers."""
+        """Return the core that counts: a block of pixels and a tile of outputs in registers.
+
+        Vectors have the width of a register, and one loop runs over words and taps: LLVM would
+        unroll short loops over taps, and spill.
+        """
         conv, layout, dtype = self.conv, self.planes, self.words.dtype
         block, blocks, tile, tiles = layout.block, layout.blocks, self.tile, self.tiles
-        words, total, images = self.words.count, self.total, conv.batch * conv.groups
-        kh, kw = conv.kernel
-        taps = T.unroll if kh * kw <= 9 else T.serial
+        lanes, total, images = self.lanes, self.total, conv.batch * conv.groups
+        vectors = block // lanes
+        kw, taps = conv.kernel[1], conv.taps
+        steps = self.words.count * taps
 
-        def place(i: Expr, j: Expr) -> Expr:
+        def bit(image: Expr, step: Expr, plane: int, q: Expr) -> Expr:
+            i, j = step % taps // kw, step % kw
             a, b = layout.phase(i, j)
-            return a * layout.phases[1] + b
+            place = a * layout.phases[1] + b
+            return bits[image, step // taps, place, plane, q + layout.distance(i, j)]
 
         @T.prim_func(s_tir=True, private=True)
         def count(
@@ -255,54 +254,45 @@ class _Convolution:
             for job in T.parallel(images * blocks):
                 with T.sblock("block_of_pixels"):
                     v = T.axis.spatial(images * blocks, job)
-                    present = T.sblock_alloc_buffer((block,), dtype, scope="local")
-                    differ = T.sblock_alloc_buffer((tile, block), dtype, scope="local")
+                    present = T.sblock_alloc_buffer((vectors, lanes), dtype, scope="local")
+                    differ = T.sblock_alloc_buffer((tile, vectors, lanes), dtype, scope="local")
                     image: T.let = v // blocks
                     n: T.let = image // conv.groups
                     group: T.let = image % conv.groups
                     q: T.let = v % blocks * block
-                    for px in T.vectorized(block):
-                        present[px] = T.Cast(dtype, 0)
-                    for w in range(words):
-                        for i in taps(kh):
-                            for j in taps(kw):
-                                for px in T.vectorized(block):
-                                    present[px] = present[px] + T.popcount(
-                                        bits[image, w, place(i, j), 1, q + layout.distance(i, j) + px]
-                                    )
+                    for vector in T.unroll(vectors):
+                        for px in T.vectorized(lanes):
+                            present[vector, px] = T.Cast(dtype, 0)
+                    for step in range(steps):
+                        for vector in T.unroll(vectors):
+                            for px in T.vectorized(lanes):
+                                present[vector, px] = present[vector, px] + T.popcount(
+                                    bit(image, step, 1, q + vector * lanes + px)
+                                )
                     for ot in range(tiles):
                         for o in T.unroll(tile):
-                            for px in T.vectorized(block):
-                                differ[o, px] = T.Cast(dtype, 0)
-                        for w in range(words):
-                            for i in taps(kh):
-                                for j in taps(kw):
-                                    for o in T.unroll(tile):
-                                        for px in T.vectorized(block):
-                                            differ[o, px] = differ[o, px] + T.popcount(
-                                                (
-                                                    bits[
-                                                        image,
-                                                        w,
-                                                        place(i, j),
-                                                        0,
-                                                        q + layout.distance(i, j) + px,
-                                                    ]
-                                                    ^ weights[group, ot, w, i, j, o]
-                                                )
-                                                & bits[
-                                                    image,
-                                                    w,
-                                                    place(i, j),
-                                                    1,
-                                                    q + layout.distance(i, j) + px,
-                                                ]
+                            for vector in T.unroll(vectors):
+                                for px in T.vectorized(lanes):
+                                    differ[o, vector, px] = T.Cast(dtype, 0)
+                        for step in range(steps):
+                            for vector in T.unroll(vectors):
+                                for o in T.unroll(tile):
+                                    for px in T.vectorized(lanes):
+                                        differ[o, vector, px] = differ[o, vector, px] + T.popcount(
+                                            (
+                                                bit(image, step, 0, q + vector * lanes + px)
+                                                ^ weights[group, ot, step, o]
                                             )
+                                            & bit(image, step, 1, q + vector * lanes + px)
+                                        )
                         for o in T.unroll(tile):
-                            for px in T.vectorized(block):
-                                flat[n, (group * tiles + ot) * tile + o, q + px] = T.Cast(
-                                    total, present[px]
-                                ) - T.Cast(total, 2) * T.Cast(total, differ[o, px])
+                            for vector in T.unroll(vectors):
+                                for px in T.vectorized(lanes):
+                                    flat[
+                                        n, (group * tiles + ot) * tile + o, q + vector * lanes + px
+                                    ] = T.Cast(total, present[vector, px]) - T.Cast(total, 2) * (
+                                        T.Cast(total, differ[o, vector, px])
+                                    )
 
         return count
 
