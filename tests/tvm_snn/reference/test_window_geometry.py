@@ -14,7 +14,11 @@ KERNEL_LAYOUTS = {1: ["OIW", "WIO"], 2: ["OIHW", "HWIO", "OHWI"], 3: ["OIDHW", "
 CONV = {1: relax.op.nn.conv1d, 2: relax.op.nn.conv2d, 3: relax.op.nn.conv3d}
 TORCH_CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 TORCH_TRANSPOSED = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
-TRANSPOSED = {1: relax.op.nn.conv1d_transpose, 2: relax.op.nn.conv2d_transpose}
+TRANSPOSED = {
+    1: relax.op.nn.conv1d_transpose,
+    2: relax.op.nn.conv2d_transpose,
+    3: relax.op.nn.conv3d_transpose,
+}
 
 
 def small(dims: int, low: int, high: int):
@@ -74,7 +78,7 @@ def test_convolution(data):
 @settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_transposed_convolution(data):
-    dims = data.draw(st.integers(1, 2))
+    dims = data.draw(st.integers(1, 3))
     groups, depth, per_group = data.draw(small(3, 1, 3))
     kernel, strides, dilation = (data.draw(small(dims, 1, 3)) for _ in range(3))
     padding = tuple(
@@ -171,6 +175,22 @@ def test_average_pool(kernel, strides, size, ceil_mode, count_include_pad, layou
         to_layout(x, "NCHW", layout),
     )
     np.testing.assert_allclose(to_layout(result, layout, "NCHW"), expected.numpy(), atol=1e-6)
+
+
+LINE_POOLS = {
+    "max": (relax.op.nn.max_pool1d, F.max_pool1d),
+    "average": (relax.op.nn.avg_pool1d, F.avg_pool1d),
+}
+
+
+@pytest.mark.parametrize("kind", LINE_POOLS)
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_pool_along_a_line(kind, ceil_mode):
+    pool, torch_pool = LINE_POOLS[kind]
+    x = random_array(2, 3, 10)
+    expected = torch_pool(torch.from_numpy(x), 3, 2, 1, ceil_mode=ceil_mode)
+    result = compute(lambda a: pool(a, 3, 2, 1, ceil_mode=ceil_mode, count_include_pad=True), x)
+    np.testing.assert_allclose(result, expected.numpy(), atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
