@@ -174,10 +174,9 @@ class _Analysis:
 
     def _clipped(self, call: relax.Call) -> Values | None:
         inner = self.values(call.args[0])
-        bounds = [_scalar(argument) for argument in call.args[1:3]]
-        if inner is None or bounds[0] is None or bounds[1] is None:
+        low, high = (_scalar(argument) for argument in call.args[1:3])
+        if inner is None or low is None or high is None:
             return None
-        low, high = bounds
         return _few([min(max(value, low), high) for value in inner])
 
 

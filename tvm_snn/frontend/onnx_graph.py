@@ -14,12 +14,11 @@ import numpy as np
 import onnx
 import tvm
 from onnx import numpy_helper
-from onnxscript import ir, optimizer
-from onnxscript.ir.passes.common import LiftConstantsToInitializersPass
 
 from ..errors import ModelError, UnsupportedOperatorError
 from .checks import check_finite
 from .layer_names import name_layers
+from .onnx_constants import fold_constants
 from .onnx_names import layers_of
 from .operator_builder import OperatorBuilder
 
@@ -51,7 +50,7 @@ def import_onnx(model: onnx.ModelProto, example_inputs: Any = None) -> tvm.IRMod
     _check_operators(copy)
     _check_weights(copy.graph)
     _fix_shapes(copy.graph, example_inputs)
-    folded = _fold_constants(copy)
+    folded = _fold(copy)
     return name_layers(_to_relax(folded), layers_of(folded.graph))
 
 
@@ -163,38 +162,14 @@ def _named_examples(names: Sequence[str], example_inputs: Any) -> dict[str, Any]
     return dict(zip(names, example_inputs, strict=True))
 
 
-def _fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Evaluate shape arithmetic and what is computed from weights; inline local functions.
-
-    Only folding, none of onnxscript's rewrites: every layer stays as its node says.
-    """
+def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
-        graph = ir.from_proto(model)
-        optimizer.inline(graph)
-        optimizer.fold_constants(
-            graph,
-            onnx_shape_inference=True,
-            input_size_limit=_NO_LIMIT,
-            output_size_limit=_NO_LIMIT,
-            should_fold=_should_fold,
-        )
-        optimizer.remove_unused_nodes(graph)
-        # TVM's importer reads only one of the ways in which a Constant node holds its value.
-        LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(graph)
-        return ir.to_proto(graph)
+        return fold_constants(model)
     except Exception as error:
         raise ModelError(
             f"The constants of the ONNX model cannot be evaluated: {_first_line(error)} The "
             "model is malformed; export it again."
         ) from error
-
-
-_NO_LIMIT = 1 << 40
-
-
-def _should_fold(node: ir.Node) -> bool | None:
-    """Leave Expand alone (None: by default): a bias expanded to an activation's size is large."""
-    return False if node.op_type == "Expand" else None
 
 
 def _to_relax(model: onnx.ModelProto) -> tvm.IRModule:

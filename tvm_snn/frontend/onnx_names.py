@@ -41,7 +41,7 @@ def _scope_name(node: onnx.NodeProto) -> str:
 
 
 def _path_name(node: onnx.NodeProto) -> str:
-    """Read a node name of PyTorch's older exporter: /layer1/layer1.0/conv1/Conv_2 is layer1.0.conv1.
+    """Read a node name of PyTorch's older exporter: /layer1/layer1.0/conv/Conv_2 is layer1.0.conv.
 
     Each part is a module; one that continues the part before it repeats that part.
     """

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import tvm
 from tvm import relax, topi
 
 from ..errors import UnsupportedOperatorError

@@ -46,6 +46,7 @@ def fold_constants(program: ExportedProgram) -> ExportedProgram:
     # Each was inserted before all others, so they stand in the graph in reverse.
     new = [InputSpec(InputKind.CONSTANT_TENSOR, TensorArgument(n), n) for n in reversed(folded)]
     used = {spec.target for spec in kept}
+    constants: dict[str, Any] = {name: t for name, t in tensors.items() if name in used}
     return ExportedProgram(
         root=GraphModule({}, graph),
         graph=graph,
@@ -53,7 +54,7 @@ def fold_constants(program: ExportedProgram) -> ExportedProgram:
         state_dict={name: t for name, t in program.state_dict.items() if name in used},
         range_constraints=program.range_constraints,
         module_call_graph=program.module_call_graph,
-        constants={name: t for name, t in tensors.items() if name in used} | folded,
+        constants=constants | folded,
     )
 
 
@@ -120,7 +121,7 @@ def _insert_placeholder(graph: Graph, node: Node) -> Node:
 
 
 def _erase_assertions(graph: Graph) -> None:
-    """Take out the run-time checks that export adds: nothing reads them, and they compute nothing."""
+    """Take out the run-time checks that export adds: they compute nothing."""
     for node in reversed(list(graph.nodes)):
         if node.op == "call_function" and not node.users and "_assert" in str(node.target):
             graph.erase_node(node)
