@@ -103,14 +103,15 @@ def schedule_reduction(sch: s_tir.Schedule, block: Block, features: Features) ->
     sch.reorder(*outer, *reduction, *inner)
     result = sch.cache_write(block.rv, 0, "local")
     sch.reverse_compute_at(result, outer[-1])
-    # Threads come before the sums' start is split off: an update alone may not be parallel.
-    _parallelize(sch, outer, block.turns)
-    start = sch.decompose_reduction(block.rv, reduction[0])
-    for rv in (start, block.rv, result):
+    for rv in (block.rv, result):
         loops = sch.get_loops(rv)
         sch.vectorize(loops[-1])
         if rows is not None:
             sch.unroll(loops[-2])
+    # Last, since the sums' start, once split off, keeps what its loops are, but an update alone
+    # may be neither vectorized nor parallel.
+    _parallelize(sch, outer, block.turns)
+    sch.decompose_reduction(block.rv, reduction[0])
 
 
 def _reduce_in_order(sch: s_tir.Schedule, block: Block) -> None:
