@@ -1,14 +1,15 @@
 """Replace the binary and sub-bit layers that were detected by the operators made for them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tvm
 from numpy.typing import NDArray
 from tvm import relax
 
-from ..ops import binary_conv2d, binary_dense, subset_conv2d, subset_dense
+from ..ops import OPERATORS, binary_conv2d, binary_dense, subset_conv2d, subset_dense
 from .detect_layers import DENSE, Layer
+from .layers import operator_name
 
 _FLOAT = "float32"
 _SIGN = "int8"
@@ -50,27 +51,20 @@ class _Rewriter(relax.PyExprMutator):
             super().visit_var_binding_(binding)
             return
         data = self.visit_expr(binding.value.args[0])
-        result = self._emit(layer, data)
-        if not isinstance(binding.var, relax.DataflowVar):
-            result = self.builder_.emit_output(result)
-        self.set_var_remap(binding.var, result)
-
-    def _emit(self, layer: Layer, data: relax.Var) -> relax.Var:
         if layer.activation == "W1A1":
             data = self._as_signs(data)
-        result = self._emit_named(layer.name, _operator_call(layer, data))
-        if layer.activation == "W1A1":
-            result = self.builder_.emit(relax.op.astype(result, _FLOAT))
-        if not np.all(layer.scale == 1):
-            scale = relax.const(_channel_shaped(layer), _FLOAT)
-            result = self.builder_.emit(relax.op.multiply(result, scale))
-        return result
+        *before, last = _steps(layer)
+        for step in before:
+            data = self._bind(step(data), relax.DataflowVar, layer)
+        self.set_var_remap(binding.var, self._bind(last(data), type(binding.var), layer))
 
-    def _emit_named(self, name: str, call: relax.Call) -> relax.Var:
+    def _bind(self, value: relax.Expr, kind: type[relax.Var], layer: Layer) -> relax.Var:
+        """Bind a value to a new variable; the operator's own gets the layer's name."""
         # `emit` would turn the dots of a layer's name into underscores.
-        call = self.builder_.normalize(call)
-        var = relax.DataflowVar(name, call.ty)
-        self.builder_.emit_normalized(relax.VarBinding(var, call))
+        value = self.builder_.normalize(value)
+        name = layer.name if operator_name(value) in OPERATORS else operator_name(value)
+        var = kind(name, value.ty)
+        self.builder_.emit_normalized(relax.VarBinding(var, value))
         return var
 
     def _as_signs(self, data: relax.Var) -> relax.Var:
@@ -78,6 +72,17 @@ class _Rewriter(relax.PyExprMutator):
         if data not in self._signs:
             self._signs[data] = self.builder_.emit(relax.op.astype(data, _SIGN))
         return self._signs[data]
+
+
+def _steps(layer: Layer) -> list[Callable[[relax.Var], relax.Expr]]:
+    """Return what is computed one after the other, each from the result before."""
+    steps: list[Callable[[relax.Var], relax.Expr]] = [lambda data: _operator_call(layer, data)]
+    if layer.activation == "W1A1":
+        steps.append(lambda sums: relax.op.astype(sums, _FLOAT))
+    if not np.all(layer.scale == 1):
+        scale = relax.const(_channel_shaped(layer), _FLOAT)
+        steps.append(lambda sums: relax.op.multiply(sums, scale))
+    return steps
 
 
 def _operator_call(layer: Layer, data: relax.Var) -> relax.Call:
