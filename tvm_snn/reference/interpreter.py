@@ -88,7 +88,13 @@ def evaluate_call(call: relax.Call, values: Sequence[Value]) -> np.ndarray | tup
 
 def _apply(call: relax.Call, values: Sequence[Value]) -> Value:
     """Compute one operator and give the result the dtypes that TVM inferred."""
-    return _as_declared(_meaning_of(call)(call.attrs, *values), call.ty, _operator_name(call))
+    name = _operator_name(call)
+    try:
+        result = _meaning_of(call)(call.attrs, *values)
+    except (ValueError, IndexError, TypeError) as error:
+        shapes = ", ".join(str(_signature(value)) for value in values)
+        raise ModelError(f"{name} does not fit its operands {shapes}: {error}") from error
+    return _as_declared(result, call.ty, name)
 
 
 def _meaning_of(call: relax.Call) -> Meaning:
@@ -209,9 +215,6 @@ def _evaluate_binding(binding: relax.Binding, environment: dict[relax.Var, Value
         return value
     except ModelError as error:
         raise type(error)(f"at '{name}': {error}") from error
-    except (ValueError, IndexError) as error:
-        described = binding.value.op if isinstance(binding.value, relax.Call) else binding.value
-        raise ModelError(f"at '{name}': {described} does not fit its operands: {error}") from error
 
 
 def _value(expr: relax.Expr, environment: dict[relax.Var, Value]) -> Value:

@@ -5,10 +5,10 @@ import inspect
 import numpy as np
 import pytest
 import tvm
-from reference_tools import compute, function_of
 from tvm import relax
 from tvm.script import relax as R
 
+from tests.tvm_snn.reference.reference_tools import compute, function_of
 from tvm_snn import errors, reference
 from tvm_snn.ops import OPERATORS
 from tvm_snn.reference import SUPPORTED, evaluate, evaluate_call, intermediates
@@ -170,6 +170,8 @@ def test_evaluate_call_takes_literals_from_the_call():
     np.testing.assert_array_equal(evaluate_call(scale, [X, None]), 2 * X)
     with pytest.raises(errors.ModelError, match="takes 2 arguments, 1 were given"):
         evaluate_call(scale, [X])
+    with pytest.raises(errors.ModelError, match=r"relax.reshape does not fit .*\(2, 3\)"):
+        evaluate_call(call, [X, (4, 2)])
 
 
 def test_evaluate_call_on_big_weights_is_fast():

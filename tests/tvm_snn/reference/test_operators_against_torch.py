@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from reference_tools import assert_same_as_torch
 from torch import nn
 from torch.nn import functional as F
+
+from tests.tvm_snn.reference.reference_tools import assert_same_as_torch
 
 IMAGE = (2, 4, 6, 7)
 

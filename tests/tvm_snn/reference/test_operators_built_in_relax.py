@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from reference_tools import compute
 from torch.nn import functional as F
 from tvm import relax
 
+from tests.tvm_snn.reference.reference_tools import compute
 from tvm_snn.errors import UnsupportedOperatorError
 from tvm_snn.reference.layout import reordered
 
@@ -47,7 +47,7 @@ CASES = {
     "eye_like": (lambda x: op.eye_like(x, -1), X, np.eye(3, 4, -1, np.float32)),
     "flatten": (op.flatten, X, X.ravel()),
     "batch_flatten": (op.nn.batch_flatten, IMAGE, IMAGE.reshape(2, -1)),
-    "isinf": (lambda x: op.isinf(op.divide(x, op.nn.relu(x))), X, -np.inf > X),
+    "isinf": (lambda x: op.isinf(op.divide(x, op.nn.relu(x))), X, X < 0),
     "log_add_exp": (lambda x: op.log_add_exp(x, x), X, X + np.log(np.float32(2))),
     "logical_and": (lambda c: op.logical_and(c, c), TRUTH, TRUTH),
     "logical_or": (lambda c: op.logical_or(c, op.logical_not(c)), TRUTH, np.ones((3, 4), bool)),

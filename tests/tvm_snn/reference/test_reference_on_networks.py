@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 import torch
-from reference_tools import assert_same_as_torch, export
 from torch import nn
 from torch.nn import functional as F
 
+from tests.tvm_snn.reference.reference_tools import assert_same_as_torch, export
 from tvm_snn.reference import evaluate
 
 

@@ -7,10 +7,10 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import helper
-from reference_tools import compile_and_run, compute
 from tvm import relax
 from tvm.relax.frontend.onnx import from_onnx
 
+from tests.tvm_snn.reference.reference_tools import compile_and_run, compute
 from tvm_snn.reference import evaluate
 
 SIZES = [((5, 7), (10, 14)), ((8, 6), (5, 9)), ((4, 5), (4, 2))]

@@ -7,8 +7,9 @@ interpreter does what TVM does.
 import numpy as np
 import pytest
 import torch
-from reference_tools import compile_and_run, compute
 from tvm import relax
+
+from tests.tvm_snn.reference.reference_tools import compile_and_run, compute
 
 op = relax.op
 FLOATS = np.array([0.0, -0.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 3.7, -3.7, 1e-30], np.float32)

@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from reference_tools import compute
 from torch.nn import functional as F
 from tvm import relax
+
+from tests.tvm_snn.reference.reference_tools import compute
 
 DATA_LAYOUTS = {1: ["NCW", "NWC"], 2: ["NCHW", "NHWC"], 3: ["NCDHW", "NDHWC"]}
 KERNEL_LAYOUTS = {1: ["OIW", "WIO"], 2: ["OIHW", "HWIO", "OHWI"], 3: ["OIDHW", "DHWIO"]}
