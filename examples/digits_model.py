@@ -1,6 +1,7 @@
 """A small sub-bit network for scikit-learn's handwritten digits: data, network and training."""
 
 import copy
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,17 +66,18 @@ class Block(nn.Module):
 def build(activations: Activations, seed: int = 0) -> nn.Module:
     """An untrained network, (N, 1, 8, 8) to (N, 10): float stem and classifier, 4 sub-bit convs."""
     torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1, bias=False),
-        nn.BatchNorm2d(32),
-        Block(32, 32, 1, activations),
-        Block(32, 64, 2, activations),
-        Block(64, 64, 1, activations),
-        Block(64, 64, 1, activations),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(64, 10),
-    )
+    layers: dict[str, nn.Module] = {
+        "stem": nn.Conv2d(1, 32, 3, padding=1, bias=False),
+        "norm": nn.BatchNorm2d(32),
+        "block1": Block(32, 32, 1, activations),
+        "block2": Block(32, 64, 2, activations),
+        "block3": Block(64, 64, 1, activations),
+        "block4": Block(64, 64, 1, activations),
+        "pool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "classifier": nn.Linear(64, 10),
+    }
+    return nn.Sequential(OrderedDict(layers))
 
 
 def train(

@@ -1,6 +1,6 @@
 """What the binary and the sub-bit convolution share: latent weights, scale and geometry."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from .straight_through import replace_by_binary
 Pair = int | tuple[int, int]
 
 
-class BinarizedConv2d(nn.Module):
+class BinarizedConv2d(nn.Module, ABC):
     """A 2-d convolution without bias whose weights are scale[o] * {+1, -1} in every forward.
 
     `weight` (O, C/groups, kh, kw) is the latent float weight that the optimiser moves; a subclass
