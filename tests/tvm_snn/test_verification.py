@@ -1,0 +1,83 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from tvm import relax
+
+import tvm_snn
+from tests.building import module, named, sub_bit_weight, tensor
+from tests.compiled import small_inputs, small_module, small_network
+
+
+def _with_other_weight(network: tvm_snn.Network, name: str, change) -> tvm_snn.Network:
+    """A network whose reference has another weight than its kernels."""
+    other = tvm_snn.Network(network.artifact)
+    weights = [
+        dataclasses.replace(w, array=change(w.array.copy())) if w.name == name else w
+        for w in network.artifact.weights
+    ]
+    assert any(w.name == name for w in weights)
+    other.artifact = dataclasses.replace(network.artifact, weights=tuple(weights))
+    return other
+
+
+def test_every_kernel_is_compared() -> None:
+    network = small_network()
+    verification = tvm_snn.verify(network, small_inputs(3))
+    assert len(verification.checks) == len(network.artifact.kernels)
+    assert verification.ties == 0
+    assert "bit for bit" in str(verification)
+
+
+def test_a_model_is_compiled_first() -> None:
+    assert tvm_snn.verify(small_module()).checks
+
+
+@pytest.mark.parametrize("name", ["layer1.conv.indices", "layer2.conv.indices"])
+def test_one_wrong_index_is_found(name: str) -> None:
+    def change(indices):
+        indices[3, 5] = (indices[3, 5] + 1) % 8
+        return indices
+
+    wrong = _with_other_weight(small_network(), name, change)
+    with pytest.raises(tvm_snn.VerificationError, match=r"disagrees .* at tensor '.*' elements"):
+        tvm_snn.verify(wrong, small_inputs())
+
+
+def test_one_wrong_binary_weight_is_found() -> None:
+    def change(signs):
+        signs[3, 5, 1, 1] *= -1
+        return signs
+
+    wrong = _with_other_weight(small_network(), "layer3.conv.weight", change)
+    with pytest.raises(tvm_snn.VerificationError, match="elements differ, the worst at"):
+        tvm_snn.verify(wrong, small_inputs())
+
+
+def _signs_of_shifted_input() -> tvm_snn.Network:
+    """sign(x + bias), then a binary convolution."""
+    bias = np.full((1, 8, 1, 1), 1e-9, np.float32)
+
+    def body(builder, x):
+        shifted = builder.emit(relax.op.add(x, relax.const(bias)))
+        signs = builder.emit(relax.op.sign(shifted))
+        weight = relax.const(sub_bit_weight(8, 8, size=4))
+        return named(builder, "conv", relax.op.nn.conv2d(signs, weight))
+
+    return tvm_snn.compile(module([tensor("x", 1, 8, 5, 5)], body))
+
+
+def test_a_sign_that_flips_at_zero_is_reported_as_a_tie() -> None:
+    wrong = _with_other_weight(_signs_of_shifted_input(), "add.constant", lambda bias: -bias)
+    data = np.ones((1, 8, 5, 5), np.float32)
+    data[0, :3, 2, 2] = 0
+    verification = tvm_snn.verify(wrong, [data])
+    assert verification.ties == 3
+    assert verification.output_difference > 0
+    assert "3 signs differ where the float is zero but for rounding" in str(verification)
+
+
+def test_a_sign_that_flips_away_from_zero_is_an_error() -> None:
+    wrong = _with_other_weight(_signs_of_shifted_input(), "add.constant", lambda bias: bias - 2)
+    with pytest.raises(tvm_snn.VerificationError, match="200 of 200 elements differ"):
+        tvm_snn.verify(wrong, [np.ones((1, 8, 5, 5), np.float32)])
