@@ -168,4 +168,4 @@ def _bytes(expr: relax.Expr) -> int:
 def _as_expr(value: Any) -> relax.Expr:
     if isinstance(value, tuple):
         return relax.Tuple([_as_expr(field) for field in value])
-    return relax.const(np.ascontiguousarray(value), str(value.dtype))
+    return relax.const(np.asarray(value, order="C"), str(value.dtype))

@@ -69,7 +69,7 @@ def _fold_weights(model: onnx.ModelProto) -> None:
     del graph.node[:], graph.initializer[:]
     graph.node.extend(kept)
     graph.initializer.extend(
-        originals.get(name) or numpy_helper.from_array(np.ascontiguousarray(value), name)
+        originals.get(name) or numpy_helper.from_array(np.asarray(value, order="C"), name)
         for name, value in values.items()
         if name in needed
     )
