@@ -13,8 +13,7 @@ import tvm
 from tvm import relax
 from tvm.target import Target
 
-from ..ops import OPERATORS
-from ..schedules import legalize_call, schedule_primfunc
+from ..schedules import LEGALIZATIONS, schedule_primfunc
 from .trace_kernels import Kernel, trace_kernels
 
 TRANSFORM_WEIGHTS = "main_transform_params"
@@ -56,7 +55,7 @@ def schedule_kernels(target: Target) -> tvm.transform.Pass:
 
 _LEGALIZE = tvm.transform.Sequential(
     [
-        relax.transform.LegalizeOps(dict.fromkeys(OPERATORS, legalize_call)),
+        relax.transform.LegalizeOps(LEGALIZATIONS),
         relax.transform.LiftTransformParams(),
     ]
 )

@@ -1,1 +1,43 @@
-"""A TVM compiler extension for binary and sub-bit neural networks."""
+"""A TVM compiler extension for binary and sub-bit neural networks.
+
+>>> import tvm_snn
+>>> network = tvm_snn.compile(model, target="host", example_inputs=(x,))
+>>> network(x)
+>>> print(network.report())
+>>> network.save("net.snn")
+"""
+
+from .compiler import compile, inspect, verify
+from .errors import (
+    ArtifactError,
+    ModelError,
+    SnnError,
+    TargetError,
+    UnsupportedOperatorError,
+    VerificationError,
+)
+from .network import Network, load
+from .profiling import Profile, profile
+from .report import LayerRow, Report
+from .verification import Verification
+from .version import __version__
+
+__all__ = [
+    "ArtifactError",
+    "LayerRow",
+    "ModelError",
+    "Network",
+    "Profile",
+    "Report",
+    "SnnError",
+    "TargetError",
+    "UnsupportedOperatorError",
+    "Verification",
+    "VerificationError",
+    "__version__",
+    "compile",
+    "inspect",
+    "load",
+    "profile",
+    "verify",
+]

@@ -20,10 +20,11 @@ def import_relax(module: tvm.IRModule) -> tvm.IRModule:
     """
     if "main" not in [str(variable.name_hint) for variable in module.get_global_vars()]:
         raise ModelError("The module has no function 'main': name the network's function so.")
-    if not relax.analysis.well_formed(module):
-        raise ModelError(
-            "The Relax module is not well-formed; relax.analysis.well_formed prints the reason."
-        )
+    try:
+        relax.analysis.well_formed(module)
+    except Exception as error:
+        # TVM raises whatever exception type its check at that place happens to use.
+        raise ModelError(f"The Relax module is not well-formed: {error}") from error
     function = module["main"]
     inputs = int((function.attrs or {}).get("num_input", len(function.params)))
     if inputs < len(function.params):
