@@ -6,8 +6,8 @@ The stages depend on weights only, so they run once, when a network is loaded.
 from tvm import relax, te
 from tvm.ir import Expr
 
-from ..ops import static_shape
 from .emit import emit_packing
+from .shapes import shape_of
 
 SUBSET_OPERATORS = ("snn.subset_conv2d", "snn.subset_dense")
 DENSE_OPERATORS = ("snn.subset_dense", "snn.binary_dense")
@@ -24,9 +24,9 @@ def binary_weight(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
 def weight_shape(call: relax.Call) -> tuple[int, ...]:
     """Return the shape of the weights of a call: (O, C, kh, kw), dense (O, I)."""
     if call.op.name not in SUBSET_OPERATORS:
-        return static_shape(call.args[1].ty)
-    _, unit, kh, kw = static_shape(call.args[1].ty)
-    outputs, units = static_shape(call.args[2].ty)
+        return shape_of(call.args[1])
+    _, unit, kh, kw = shape_of(call.args[1])
+    outputs, units = shape_of(call.args[2])
     dense = call.op.name in DENSE_OPERATORS
     return (outputs, units * unit) if dense else (outputs, units * unit, kh, kw)
 
@@ -40,5 +40,7 @@ def join_units(subset: te.Tensor, indices: te.Tensor, dense: bool) -> te.Tensor:
         return subset[indices[o, c // unit].astype("int32"), c % unit, i, j]
 
     if dense:
-        return te.compute((outputs, units * unit), lambda o, c: weight(o, c, 0, 0), name="join_units")
+        return te.compute(
+            (outputs, units * unit), lambda o, c: weight(o, c, 0, 0), name="join_units"
+        )
     return te.compute((outputs, units * unit, kh, kw), weight, name="join_units")

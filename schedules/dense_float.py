@@ -5,6 +5,11 @@ does what a float layer does. Vectors run along pixels, a few vectors of them fo
 stay in registers, and weights are broadcast from memory.
 """
 
+# A kernel's signature in TVMScript is no Python type.
+# mypy: disable-error-code="no-untyped-def, valid-type"
+
+from math import prod
+
 import tvm
 from tvm import relax, te
 from tvm.ir import Expr
@@ -13,9 +18,10 @@ from tvm.tirx import PrimFunc
 
 from ..ops import ConvGeometry, static_shape
 from ..target import Features
-from .decode import DENSE_OPERATORS, binary_weight
+from .decode import DENSE_OPERATORS, binary_weight, weight_shape
 from .emit import core_stage, emit_kernel, emit_packing
 from .planes import Convolution, Planes, convolution_of, fitting_block
+from .shapes import shape_of
 
 NAME = "decoded_dense"
 OUTPUT_TILE = 4
@@ -30,14 +36,31 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
     return None
 
 
+def cycles(call: relax.Call, features: Features) -> float:
+    """Estimate the cycles of a call, two vectors of products in each."""
+    shape = weight_shape(call)
+    lanes = features.vector_bytes / _FLOAT_BYTES
+    if call.op.name in DENSE_OPERATORS:
+        return prod(shape_of(call.args[0])[:-1]) * prod(shape) / lanes
+    conv = convolution_of(call, shape[0], (shape[2], shape[3]))
+    core = _Core(conv, features)
+    pixels = conv.batch * conv.groups * core.planes.blocks * core.planes.block
+    return pixels / lanes * core.tiles * core.tile * conv.channels * conv.taps / 2
+
+
+def remark(_call: relax.Call) -> str:
+    """Return what the strategy does."""
+    return "weights are decoded to float when the network is loaded"
+
+
 def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
     """Emit the decoding and packing of the weights, then the kernel."""
     weight = binary_weight(bb, call)
     if call.op.name in DENSE_OPERATORS:
         columns = emit_packing(bb, decode_columns, weight)
         return emit_kernel(bb, NAME, multiply, call.args[0], columns)
-    outputs, _, *kernel = static_shape(weight.ty)
-    conv = convolution_of(call, outputs, tuple(kernel))
+    outputs, _, kh, kw = shape_of(weight)
+    conv = convolution_of(call, outputs, (kh, kw))
     return _emit(bb, NAME, conv, call.args[0], weight, features)
 
 
@@ -69,8 +92,8 @@ def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call, features: Features
             "data_layout": attrs.data_layout,
         }
     )
-    outputs, _, *kernel = static_shape(weight.ty)
-    conv = Convolution.of(data, outputs, tuple(kernel), geometry)
+    outputs, _, kh, kw = shape_of(weight)
+    conv = Convolution.of(data, outputs, (kh, kw), geometry)
     return _emit(bb, "conv2d", conv, data, weight, features)
 
 

@@ -40,9 +40,7 @@ def emit_packing(
     **options: Any,
 ) -> relax.Var:
     """Emit a stage that depends on weights only; LiftTransformParams moves it to load time."""
-    call = bb.call_te(
-        partial(compute, **options), *weights, primfunc_name_hint=compute.__name__
-    )
+    call = bb.call_te(partial(compute, **options), *weights, primfunc_name_hint=compute.__name__)
     return bb.emit(call)
 
 

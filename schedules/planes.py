@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from tvm import relax, te, tirx
 from tvm.ir import Expr
 
-from ..ops import ConvGeometry, static_shape
+from ..ops import ConvGeometry
 from ..tvm_api import attrs_dict
+from .shapes import shape_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Convolution:
         geometry: ConvGeometry,
     ) -> "Convolution":
         """Read the sizes off the data's type."""
-        shape = static_shape(data.ty)
+        shape = shape_of(data)
         n, channels, height, width = geometry.nchw(shape)
         groups = geometry.groups
         return cls(
@@ -61,9 +62,7 @@ class Convolution:
 
 def convolution_of(call: relax.Call, outputs: int, kernel: tuple[int, int]) -> Convolution:
     """Return the convolution that a call of one of our operators computes."""
-    return Convolution.of(
-        call.args[0], outputs, kernel, ConvGeometry.from_attrs(attrs_dict(call))
-    )
+    return Convolution.of(call.args[0], outputs, kernel, ConvGeometry.from_attrs(attrs_dict(call)))
 
 
 @dataclass(frozen=True)
@@ -175,9 +174,7 @@ class Planes:
         (stride_y, stride_x), _ = self._steps
         zero = tirx.const(0, data.dtype)
 
-        def pixel(
-            n: Expr, c: Expr, _a: Expr, _b: Expr, y: Expr, x: Expr
-        ) -> Expr:
+        def pixel(n: Expr, c: Expr, _a: Expr, _b: Expr, y: Expr, x: Expr) -> Expr:
             row, column = y - top, x - left
             if channels == conv.channels:
                 source, inside = c, []

@@ -156,9 +156,7 @@ def _contiguous_axis(block: Block) -> Axis | None:
 
 
 def _strided(block: Block, axis: Axis) -> bool:
-    return axis.extent > 1 and all(
-        access.stride(axis.var) is not None for access in block.accesses
-    )
+    return axis.extent > 1 and all(access.stride(axis.var) is not None for access in block.accesses)
 
 
 def _reusing_axis(block: Block, lanes: Axis) -> Axis | None:

@@ -1,11 +1,13 @@
-"""What a strategy is."""
+"""What a strategy is, the table of all of them, and the choice among them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tvm import relax
 
+from ..ops import OPERATORS
 from ..target import Features
+from . import dense_float, subset_gather, xnor_popcount
 
 
 @dataclass(frozen=True)
@@ -18,5 +20,41 @@ class Strategy:
     legalize: Callable[[relax.BlockBuilder, relax.Call, Features], relax.Expr]
     """Emits the packing of the weights, as calls that depend on weights only, so that
     LiftTransformParams moves them to load time; then the kernel (see `emit`)."""
-    operations: Callable[[relax.Call, Features], float]
-    """Vector instructions of the kernel by static count: the cost model."""
+    cycles: Callable[[relax.Call, Features], float]
+    """Cycles on one core by a count of vector instructions: the cost model. A rough figure, good
+    for comparing strategies and for nothing else."""
+    remark: Callable[[relax.Call], str]
+    """What speaks for the strategy at this call, in a few words."""
+
+
+STRATEGIES: dict[str, Strategy] = {
+    module.NAME: Strategy(
+        module.NAME, module.obstacle, module.legalize, module.cycles, module.remark
+    )
+    for module in (subset_gather, xnor_popcount, dense_float)
+}
+
+
+def candidates(call: relax.Call, features: Features) -> list[Strategy]:
+    """Return the strategies that can compute a call of one of our operators, the best first."""
+    able = [strategy for strategy in STRATEGIES.values() if not strategy.obstacle(call, features)]
+    return sorted(able, key=lambda strategy: strategy.cycles(call, features))
+
+
+def choose(call: relax.Call, features: Features) -> tuple[Strategy, str]:
+    """Return the strategy for a call by the cost model, and the reason as a sentence."""
+    if call.op.name not in OPERATORS:
+        raise ValueError(f"{call.op.name} is not an operator of this project.")
+    best, *others = candidates(call, features)
+    reason = f"{best.name}: {best.remark(call)}"
+    if not others:
+        return best, f"{reason}; no other strategy computes it"
+    costs = ", ".join(
+        f"{_thousands(strategy.cycles(call, features))} with {strategy.name}" for strategy in others
+    )
+    own = _thousands(best.cycles(call, features))
+    return best, f"{reason}; estimated at {own} cycles, {costs}"
+
+
+def _thousands(cycles: float) -> str:
+    return f"{max(cycles / 1000, 0.1):,.0f}k" if cycles >= 1000 else f"{cycles:.0f}"

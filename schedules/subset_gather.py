@@ -11,15 +11,20 @@ Signs are added in int8 as long as they cannot overflow, then widened. Zeros in 
 sign(0)) need no care: they are added like everything else.
 """
 
+# A kernel's signature in TVMScript is no Python type.
+# mypy: disable-error-code="no-untyped-def, valid-type"
+
 from tvm import relax, te
 from tvm.ir import Expr
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-from ..ops import static_shape
+from ..ops import ConvGeometry
 from ..target import Features
+from ..tvm_api import attrs_dict
 from .emit import core_stage, emit_kernel, emit_packing
 from .planes import Convolution, Planes, convolution_of, fitting_block
+from .shapes import shape_of
 
 NAME = "subset_gather"
 PIECE = 3
@@ -29,25 +34,36 @@ UNROLLED_UNITS = 14
 CACHE_BYTES = 32 * 1024
 """First-level data cache that a table of responses may fill."""
 _INT8_MAX = 127
+_WIDENING = 5
+"""Instructions that add the sum of a chunk to an output's total."""
 
 
 def obstacle(call: relax.Call, _features: Features) -> str | None:
     """Return why this strategy cannot compute the call, or None when it can."""
     if call.op.name != "snn.subset_conv2d":
         return f"{call.op.name} has no subset responses over pixels"
-    _, unit, kh, kw = static_shape(call.args[1].ty)
+    _, unit, kh, kw = shape_of(call.args[1])
     if unit * kh * kw > _INT8_MAX:
         return f"a unit of {unit * kh * kw} weights overflows an 8-bit response"
     return None
 
 
+def cycles(call: relax.Call, features: Features) -> float:
+    """Estimate the cycles of a call: one a vector instruction."""
+    return _core(call, features).cycles(features)
+
+
+def remark(call: relax.Call) -> str:
+    """Return what the responses serve."""
+    kernels, outputs = shape_of(call.args[1])[0], shape_of(call.args[2])[0]
+    groups = ConvGeometry.from_attrs(attrs_dict(call)).groups
+    return f"{kernels} responses of an input unit serve {outputs // groups} outputs"
+
+
 def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
     """Emit the packing of the subset kernels, then the kernel."""
     data, subset, indices = call.args
-    kernels, unit, kh, kw = static_shape(subset.ty)
-    outputs, units = static_shape(indices.ty)
-    conv = convolution_of(call, outputs, (kh, kw))
-    core = _Core(conv, kernels, unit, str(data.ty.dtype), features)
+    core = _core(call, features)
     pieces = emit_packing(bb, pack_pieces, subset)
     if core.chunks * core.chunk > core.units:
         indices = emit_packing(bb, pad_units, indices, units=core.chunks * core.chunk)
@@ -84,6 +100,12 @@ def pad_units(indices: te.Tensor, units: int) -> te.Tensor:
     )
 
 
+def _core(call: relax.Call, features: Features) -> "_Core":
+    kernels, unit, kh, kw = shape_of(call.args[1])
+    conv = convolution_of(call, shape_of(call.args[2])[0], (kh, kw))
+    return _Core(conv, kernels, unit, str(call.args[0].ty.dtype), features)
+
+
 class _Core:
     """The kernel of one call: its sizes, and the stages made from them."""
 
@@ -114,20 +136,25 @@ class _Core:
         flat = core_stage(NAME, self._core(planes, pieces, indices), planes, pieces, indices)
         return self.planes.write(flat, "int32" if self.dtype == "int8" else self.dtype)
 
+    def cycles(self, features: Features) -> float:
+        """Estimate the cycles of the kernel."""
+        jobs = self.conv.batch * self.conv.groups * self.planes.blocks
+        vectors = max(1.0, self.block_bytes / features.vector_bytes)
+        return jobs * vectors * self._instructions(self.chunk)
+
     def _best_chunk(self) -> int:
-        """Return the units of a chunk for which a block of pixels costs the fewest operations."""
+        """Return the units of a chunk for which a block of pixels costs the fewest instructions."""
         longest = UNROLLED_UNITS
         if self.dtype == "int8":
             longest = min(longest, _INT8_MAX // self.weights)
         longest = min(longest, max(2, CACHE_BYTES // (self.kernels * self.block_bytes)))
+        return min(range(1, longest + 1), key=self._instructions)
+
+    def _instructions(self, chunk: int) -> int:
+        """Vector instructions for a block of pixels, were the units taken in such chunks."""
         response = 8 * self.pieces + self.kernels * (self.pieces + 1)
-
-        def cost(chunk: int) -> int:
-            chunks = -(-self.units // chunk)
-            widening = 5
-            return chunks * (self.conv.outputs * (chunk + widening) + chunk * response)
-
-        return min(range(1, longest + 1), key=cost)
+        gather = self.conv.outputs * (chunk + _WIDENING)
+        return -(-self.units // chunk) * (gather + chunk * response)
 
     def _piece_sum(self, planes: te.Tensor, n: Expr, c: Expr, q: Expr, p: Expr, code: Expr) -> Expr:
         """Sum of piece p's inputs, each with the sign that its bit of `code` says."""

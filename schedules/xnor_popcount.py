@@ -10,6 +10,9 @@ Convolutions run on flat planes of words, vectors along pixels, so that neither 
 result has to be transposed; dense layers run with vectors along outputs.
 """
 
+# A kernel's signature in TVMScript is no Python type.
+# mypy: disable-error-code="no-untyped-def, valid-type"
+
 from collections.abc import Callable
 from math import prod
 
@@ -18,11 +21,11 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-from ..ops import static_shape
 from ..target import Features
-from .decode import binary_weight
+from .decode import binary_weight, weight_shape
 from .emit import core_stage, emit_kernel, emit_packing
 from .planes import Convolution, Planes, convolution_of, fitting_block
+from .shapes import shape_of
 
 NAME = "xnor_popcount"
 OUTPUT_TILE = 4
@@ -38,22 +41,52 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
     return None
 
 
+def cycles(call: relax.Call, features: Features) -> float:
+    """Estimate the cycles of a call: xor with mask, population count and add for every word."""
+    shape = weight_shape(call)
+    step = _count_cycles(features)
+    if len(shape) == 2:
+        words = Words(inputs=shape[1], taps=1)
+        rows = prod(shape_of(call.args[0])[:-1])
+        return rows * words.count * shape[0] * words.bytes_each / features.vector_bytes * step
+    conv = convolution_of(call, shape[0], (shape[2], shape[3]))
+    words = Words(inputs=shape[1], taps=conv.taps)
+    core = _Convolution(conv, words, features)
+    pixels = conv.batch * conv.groups * core.planes.blocks * core.planes.block
+    counting = core.tiles * core.tile * words.count * conv.taps * step
+    packing = 8 * words.bits * words.count / words.bytes_each / 8
+    return pixels * words.bytes_each / features.vector_bytes * (counting + packing)
+
+
+def _count_cycles(features: Features) -> float:
+    if features.popcount:
+        return 1.5
+    # LLVM counts bits by table lookups of half bytes where bytes can be permuted, and by shifts
+    # and masks elsewhere.
+    return 5.0 if features.vector_bits > 128 else 12.0
+
+
+def remark(call: relax.Call) -> str:
+    """Return how many products one word holds."""
+    shape = weight_shape(call)
+    words = Words(inputs=shape[1], taps=prod(shape[2:]))
+    return f"one word of {words.bits} bits holds {min(words.bits, words.inputs)} products"
+
+
 def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
     """Emit the packing of the weights into words, then the kernel."""
     data, weight = call.args[0], binary_weight(bb, call)
-    shape = static_shape(weight.ty)
+    shape = shape_of(weight)
     if len(shape) == 2:
         words = Words(inputs=shape[1], taps=1)
         packed = emit_packing(bb, pack_dense, weight, words=words)
-        dense = _Dense(static_shape(data.ty)[:-1], shape[0], words)
+        dense = _Dense(shape_of(data)[:-1], shape[0], words)
         return emit_kernel(bb, NAME, dense.compute, data, packed)
     outputs, channels, kh, kw = shape
     conv = convolution_of(call, outputs, (kh, kw))
     words = Words(inputs=channels, taps=kh * kw)
     core = _Convolution(conv, words, features)
-    packed = emit_packing(
-        bb, pack_conv, weight, words=words, groups=conv.groups, tile=core.tile
-    )
+    packed = emit_packing(bb, pack_conv, weight, words=words, groups=conv.groups, tile=core.tile)
     return emit_kernel(bb, NAME, core.compute, data, packed)
 
 
@@ -61,6 +94,7 @@ class Words:
     """How the bits of `inputs` channels, at each of `taps` places, lie in words."""
 
     def __init__(self, inputs: int, taps: int) -> None:
+        """Choose the words for kernels of `inputs` channels x `taps`."""
         # The narrowest word that holds the channels wastes no bits; its own lanes must also be
         # able to count them all.
         self.bits = 64
@@ -162,9 +196,7 @@ class _Convolution:
                     word = T.sblock_alloc_buffer((2, strip), dtype, scope="local")
                     image: T.let = v // count
                     n: T.let = image // self.conv.groups
-                    channel: T.let = (
-                        image % self.conv.groups * count + v % count
-                    ) * words.bits
+                    channel: T.let = (image % self.conv.groups * count + v % count) * words.bits
                     for phase in range(phases):
                         for s in range(-(-area // strip)):
                             start: T.let = T.min(s * strip, area - strip)
@@ -239,7 +271,7 @@ class _Convolution:
         kw, taps = conv.kernel[1], conv.taps
         steps = self.words.count * taps
 
-        def bit(image: Expr, step: Expr, plane: int, q: Expr) -> Expr:
+        def bit(bits: te.Tensor, image: Expr, step: Expr, plane: int, q: Expr) -> Expr:
             i, j = step % taps // kw, step % kw
             a, b = layout.phase(i, j)
             place = a * layout.phases[1] + b
@@ -267,7 +299,7 @@ class _Convolution:
                         for vector in T.unroll(vectors):
                             for px in T.vectorized(lanes):
                                 present[vector, px] = present[vector, px] + T.popcount(
-                                    bit(image, step, 1, q + vector * lanes + px)
+                                    bit(bits, image, step, 1, q + vector * lanes + px)
                                 )
                     for ot in range(tiles):
                         for o in T.unroll(tile):
@@ -280,10 +312,10 @@ class _Convolution:
                                     for px in T.vectorized(lanes):
                                         differ[o, vector, px] = differ[o, vector, px] + T.popcount(
                                             (
-                                                bit(image, step, 0, q + vector * lanes + px)
+                                                bit(bits, image, step, 0, q + vector * lanes + px)
                                                 ^ weights[group, ot, step, o]
                                             )
-                                            & bit(image, step, 1, q + vector * lanes + px)
+                                            & bit(bits, image, step, 1, q + vector * lanes + px)
                                         )
                         for o in T.unroll(tile):
                             for vector in T.unroll(vectors):
@@ -309,7 +341,7 @@ class _Dense:
         rows = prod(self.leading)
 
         def leading_index(row: Expr) -> list[Expr]:
-            index = []
+            index: list[Expr] = []
             for size in reversed(self.leading):
                 index.insert(0, row % size)
                 row = row // size
@@ -357,7 +389,8 @@ class _Dense:
                                 T.Cast(dtype, data[v, w * bits + b] < T.int8(0)) << T.Cast(dtype, b)
                             )
                             present[w] = present[w] | (
-                                T.Cast(dtype, data[v, w * bits + b] != T.int8(0)) << T.Cast(dtype, b)
+                                T.Cast(dtype, data[v, w * bits + b] != T.int8(0))
+                                << T.Cast(dtype, b)
                             )
                         total[0] = total[0] + T.Cast("int32", T.popcount(present[w]))
                     for ob in range(outputs // block):

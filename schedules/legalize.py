@@ -1,0 +1,61 @@
+"""Lowering of operators to kernels, in the form that Relax's LegalizeOps takes."""
+
+from collections.abc import Callable
+
+from tvm import relax
+from tvm.target import Target
+
+from ..errors import ModelError, TargetError
+from ..ops import OPERATORS
+from ..target import Features, features_of
+from ..tvm_api import attrs_dict
+from .dense_float import legalize_conv2d as legalize_float_conv2d
+from .strategy import STRATEGIES, Strategy, choose
+
+
+def legalize_call(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    """Lower a call of one of our operators by the strategy that its attribute names.
+
+    Without a name the cost model chooses. The target is the one in scope (`with target:`).
+    Raises TargetError when there is none, and ModelError when the strategy does not exist or
+    cannot compute the call.
+    """
+    features = _current_features()
+    return _strategy(call, features).legalize(bb, call, features)
+
+
+def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    """Lower a call of `relax.nn.conv2d` for the target in scope."""
+    return legalize_float_conv2d(bb, call, _current_features())
+
+
+LEGALIZATIONS: dict[str, Callable[[relax.BlockBuilder, relax.Call], relax.Expr]] = {
+    **dict.fromkeys(OPERATORS, legalize_call),
+    "relax.nn.conv2d": legalize_conv2d,
+}
+"""What to hand to LegalizeOps: our operators, and the operators that run faster our way."""
+
+
+def _current_features() -> Features:
+    target = Target.current(allow_none=True)
+    if target is None:
+        raise TargetError(
+            "Operators are lowered for a target, but none is in scope. "
+            "Run LegalizeOps inside `with target:`."
+        )
+    return features_of(target)
+
+
+def _strategy(call: relax.Call, features: Features) -> Strategy:
+    name = attrs_dict(call).get("strategy", "")
+    if not name:
+        return choose(call, features)[0]
+    if name not in STRATEGIES:
+        raise ModelError(
+            f"{call.op.name} asks for the strategy {name!r}; known are {', '.join(STRATEGIES)}."
+        )
+    strategy = STRATEGIES[name]
+    obstacle = strategy.obstacle(call, features)
+    if obstacle is not None:
+        raise ModelError(f"The strategy {name} cannot compute a {call.op.name}: {obstacle}.")
+    return strategy
