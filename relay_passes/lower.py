@@ -14,7 +14,8 @@ from tvm import relax
 from tvm.target import Target
 
 from ..schedules import LEGALIZATIONS, schedule_primfunc
-from .trace_kernels import Kernel, trace_kernels
+from .layers import operator_name, var_bindings
+from .trace_kernels import CALL_TIR, Kernel, trace_kernels
 
 TRANSFORM_WEIGHTS = "main_transform_params"
 """Function of the executable that prepares the weights for the kernels."""
@@ -34,9 +35,21 @@ def lower(module: tvm.IRModule, target: Target) -> Lowered:
     with target:
         legalized = _LEGALIZE(module)
         fused = _FUSE(legalized)
-        scheduled = schedule_kernels(target)(relax.transform.FuseTIR()(fused))
+        primitive = _PRIMITIVE(fused)
+        scheduled = schedule_kernels(target)(primitive)
         executable = relax.build(scheduled, target, relax_pipeline=_FINISH)
-    return Lowered(executable, trace_kernels(legalized, fused))
+    called = _called_functions(primitive)
+    kernels = [k for k in trace_kernels(legalized, fused) if k.function in called]
+    return Lowered(executable, tuple(kernels))
+
+
+def _called_functions(module: tvm.IRModule) -> set[str]:
+    """Return the functions that `main` calls; a reshape has become a view and is none."""
+    return {
+        str(binding.value.args[0].name_hint)
+        for binding in var_bindings(module["main"])
+        if operator_name(binding.value) == CALL_TIR
+    }
 
 
 def schedule_kernels(target: Target) -> tvm.transform.Pass:
@@ -65,9 +78,14 @@ _FUSE = tvm.transform.Sequential(
         relax.transform.FuseOps(),
     ]
 )
+_PRIMITIVE = tvm.transform.Sequential(
+    [
+        relax.transform.FuseTIR(),
+        relax.transform.RewriteDataflowReshape(),
+    ]
+)
 _FINISH = tvm.transform.Sequential(
     [
-        relax.transform.RewriteDataflowReshape(),
         relax.transform.ToNonDataflow(),
         relax.transform.RemovePurityChecking(),
         relax.transform.CallTIRRewrite(),

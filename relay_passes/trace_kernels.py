@@ -13,7 +13,8 @@ from tvm import relax
 
 from .layers import operator_name, var_bindings
 
-_CALL_TIR = "relax.call_tir"
+CALL_TIR = "relax.call_tir"
+"""Operator that calls a primitive function."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class _Tracer:
                 yield self._trace_group(binding.var, binding.value)
                 continue
             self._follow(binding)
-            if operator_name(binding.value) == _CALL_TIR:
+            if operator_name(binding.value) == CALL_TIR:
                 names = self._names(binding.var)
                 yield Kernel(str(binding.value.args[0].name_hint), names, names)
 

@@ -130,22 +130,23 @@ def _reference_function(network: Network) -> relax.Function:
 
 def _captured(network: Network, arrays: Sequence[NDArray]) -> dict[str, list[NDArray]]:
     """Run the network and return the output buffers of every kernel by the tensor's name."""
-    captured: dict[str, list[NDArray]] = {}
-    kernels = iter(network.artifact.kernels)
+    calls: list[tuple[str, list[NDArray]]] = []
 
     def observer(function: str, before: bool, arguments: Sequence[Any]) -> None:
-        if before:
-            return
-        kernel = next(kernels)
-        if kernel.function != function:
-            raise VerificationError(
-                f"The compiled network called {function} where {kernel.function} was expected: "
-                "kernels and tensors cannot be matched."
-            )
-        buffers = [a.numpy().copy() for a in arguments if isinstance(a, tvm.runtime.Tensor)]
-        captured.update(_by_tensor(kernel.outputs, buffers))
+        if not before:
+            buffers = [a.numpy().copy() for a in arguments if isinstance(a, tvm.runtime.Tensor)]
+            calls.append((function, buffers))
 
     network.observe(arrays, observer)
+    expected = [kernel.function for kernel in network.artifact.kernels]
+    if [function for function, _ in calls] != expected:
+        raise VerificationError(
+            f"The compiled network did not call the kernels that its artifact lists: "
+            f"{len(calls)} calls, {len(expected)} expected. Compile it anew."
+        )
+    captured: dict[str, list[NDArray]] = {}
+    for kernel, (_, buffers) in zip(network.artifact.kernels, calls, strict=True):
+        captured.update(_by_tensor(kernel.outputs, buffers))
     return captured
 
 
