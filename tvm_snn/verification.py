@@ -2,7 +2,8 @@
 
 The reference runs the network in numpy. After each tensor that the compiled network has too, the
 two are compared and the compiled one's tensor takes the reference's place, so that each kernel is
-judged on exactly the inputs that it had, and a difference is named where it arises.
+judged on exactly the inputs that it had, and a difference is named where it arises. The binary
+layers are also compared alone (cores.py), on the same data: their integer sums must be equal.
 
 Integers must be equal. Floats may differ by rounding: by RELATIVE_TOLERANCE of the value plus
 ABSOLUTE_TOLERANCE of the tensor's largest value. A sign may differ only where the float whose sign
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 from tvm import relax
 
 from .artifact import TensorSpec
+from .cores import Cores
 from .errors import ArtifactError, VerificationError
 from .network import Network
 from .progress import phase
 from .reference import evaluate
 from .relay_passes.layers import operator_name, var_bindings
+from .target import parse_target
 
 RELATIVE_TOLERANCE = 1e-4
 ABSOLUTE_TOLERANCE = 1e-5
@@ -58,6 +61,9 @@ class Verification:
     """The outcome of a verification that did not fail."""
 
     checks: list[Check] = field(default_factory=list)
+    """The kernels of the network."""
+    cores: list[Check] = field(default_factory=list)
+    """The binary layers, each with nothing fused to it."""
     output_difference: float = 0.0
     """Largest difference of an output from a reference run of its own, from input to output."""
 
@@ -68,11 +74,9 @@ class Verification:
 
     def __str__(self) -> str:
         """Return the outcome in a line or two."""
-        exact = sum(check.exact for check in self.checks)
         text = (
-            f"verified {len(self.checks)} kernels against the reference interpreter: {exact} equal "
-            f"bit for bit, the others within float32 rounding (largest difference "
-            f"{max((check.difference for check in self.checks), default=0.0):.2g})"
+            f"verified against the reference interpreter: {_counted(self.cores, 'binary layers')}; "
+            f"{_counted(self.checks, 'kernels')}"
         )
         if self.ties:
             tied = [check for check in self.checks if check.ties]
@@ -107,10 +111,13 @@ def seeded_inputs(specs: Sequence[TensorSpec]) -> list[NDArray]:
 def _verify(network: Network, arrays: list[NDArray]) -> Verification:
     function = _reference_function(network)
     values = [*arrays, *(weight.array for weight in network.artifact.weights)]
+    weights = {weight.name: weight.array for weight in network.artifact.weights}
+    cores = Cores(function, parse_target(network.artifact.target), weights)
     comparison = _Comparison(function, _captured(network, arrays))
     outputs = _as_tuple(evaluate(function, values, observe=comparison.observe))
     result = _as_tuple(network(*arrays))
-    comparison.finish(outputs, result)
+    comparison.compare_outputs(outputs, result)
+    comparison.compare_cores(cores)
     verification = comparison.verification
     alone = outputs if not verification.ties else _as_tuple(evaluate(function, values))
     verification.output_difference = max(
@@ -184,7 +191,17 @@ class _Comparison:
         self._values[var] = replacement
         return replacement
 
-    def finish(self, expected: Sequence[NDArray], found: Sequence[NDArray]) -> None:
+    def compare_cores(self, cores: Cores) -> None:
+        """Check the binary layers alone, on the data that they have in the network."""
+        variables = {str(var.name): var for var in self._definitions}
+        data = {
+            name: self._values[self._definitions[variables[name]].args[0]] for name in cores.layers
+        }
+        for name, sums in cores(data).items():
+            expected = self._values[variables[name]]
+            self.verification.cores.append(self._check(name, variables[name], expected, sums))
+
+    def compare_outputs(self, expected: Sequence[NDArray], found: Sequence[NDArray]) -> None:
         """Check that what the network returns is what its kernels computed."""
         for number, (one_expected, one_found) in enumerate(zip(expected, found, strict=True)):
             if _outside(one_expected, one_found).any():
@@ -273,6 +290,17 @@ def _disagreement(name: str, expected: NDArray, found: NDArray, wrong: NDArray) 
         f"{int(wrong.sum()):,} of {wrong.size:,} elements differ, the worst at {worst}: "
         f"{found[worst]} instead of {expected[worst]}. This is a defect of the compiler: please "
         "report it with the model."
+    )
+
+
+def _counted(checks: Sequence[Check], what: str) -> str:
+    exact = sum(check.exact for check in checks)
+    if exact == len(checks):
+        return f"{exact} {what}, all equal bit for bit"
+    largest = max(check.difference for check in checks)
+    return (
+        f"{len(checks)} {what}, {exact} equal bit for bit, the others within float32 rounding "
+        f"(largest difference {largest:.2g})"
     )
 
 

@@ -7,6 +7,7 @@ from tvm import relax
 import tvm_snn
 from tests.building import module, named, sub_bit_weight, tensor
 from tests.compiled import small_inputs, small_module, small_network
+from tvm_snn.cores import Cores
 
 
 def _with_other_weight(network: tvm_snn.Network, name: str, change) -> tvm_snn.Network:
@@ -25,6 +26,8 @@ def test_every_kernel_is_compared() -> None:
     network = small_network()
     verification = tvm_snn.verify(network, small_inputs(3))
     assert len(verification.checks) == len(network.artifact.kernels)
+    assert [c.tensor for c in verification.cores] == ["layer1.conv", "layer2.conv", "layer3.conv"]
+    assert [c.exact for c in verification.cores][::2] == [True, True]
     assert verification.ties == 0
     assert "bit for bit" in str(verification)
 
@@ -33,15 +36,31 @@ def test_a_model_is_compiled_first() -> None:
     assert tvm_snn.verify(small_module()).checks
 
 
-@pytest.mark.parametrize("name", ["layer1.conv.indices", "layer2.conv.indices"])
-def test_one_wrong_index_is_found(name: str) -> None:
+def test_one_wrong_index_is_found() -> None:
     def change(indices):
         indices[3, 5] = (indices[3, 5] + 1) % 8
         return indices
 
-    wrong = _with_other_weight(small_network(), name, change)
-    with pytest.raises(tvm_snn.VerificationError, match=r"disagrees .* at tensor '.*' elements"):
+    wrong = _with_other_weight(small_network(), "layer1.conv.indices", change)
+    with pytest.raises(tvm_snn.VerificationError, match="elements differ, the worst at"):
         tvm_snn.verify(wrong, small_inputs())
+
+
+@pytest.mark.parametrize("layer", ["layer1.conv", "layer3.conv"])
+def test_a_sum_that_is_off_by_one_is_found(monkeypatch, layer: str) -> None:
+    compute = Cores.__call__
+
+    def off_by_one(self, data):
+        sums = {name: array.copy() for name, array in compute(self, data).items()}
+        sums[layer][1, 2, 3, 3] += 1
+        return sums
+
+    monkeypatch.setattr(Cores, "__call__", off_by_one)
+    with pytest.raises(
+        tvm_snn.VerificationError,
+        match=rf"tensor '{layer}': 1 of [\d,]+ elements differ, the worst at \(1, 2, 3, 3\)",
+    ):
+        tvm_snn.verify(small_network(), small_inputs())
 
 
 def test_one_wrong_binary_weight_is_found() -> None:
