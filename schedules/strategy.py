@@ -46,15 +46,14 @@ def choose(call: relax.Call, features: Features) -> tuple[Strategy, str]:
     if call.op.name not in OPERATORS:
         raise ValueError(f"{call.op.name} is not an operator of this project.")
     best, *others = candidates(call, features)
-    reason = f"{best.name}: {best.remark(call)}"
     if not others:
-        return best, f"{reason}; no other strategy computes it"
+        return best, f"{best.remark(call)}; no other strategy computes it"
     costs = ", ".join(
-        f"{_thousands(strategy.cycles(call, features))} with {strategy.name}" for strategy in others
+        f"{strategy.name} {_thousands(strategy.cycles(call, features))}"
+        for strategy in (best, *others)
     )
-    own = _thousands(best.cycles(call, features))
-    return best, f"{reason}; estimated at {own} cycles, {costs}"
+    return best, f"{best.remark(call)} (cycles estimated: {costs})"
 
 
 def _thousands(cycles: float) -> str:
-    return f"{max(cycles / 1000, 0.1):,.0f}k" if cycles >= 1000 else f"{cycles:.0f}"
+    return f"{cycles / 1000:,.0f}k" if cycles >= 10_000 else f"{cycles:.0f}"

@@ -34,6 +34,8 @@ UNROLLED_UNITS = 14
 CACHE_BYTES = 32 * 1024
 """First-level data cache that a table of responses may fill."""
 _INT8_MAX = 127
+_CYCLES = 0.8
+"""Cycles of a vector instruction, each of which loads from the first-level cache."""
 _WIDENING = 5
 """Instructions that add the sum of a chunk to an output's total."""
 
@@ -49,7 +51,7 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
 
 
 def cycles(call: relax.Call, features: Features) -> float:
-    """Estimate the cycles of a call: one a vector instruction."""
+    """Estimate the cycles of a call from its vector instructions."""
     return _core(call, features).cycles(features)
 
 
@@ -140,7 +142,7 @@ class _Core:
         """Estimate the cycles of the kernel."""
         jobs = self.conv.batch * self.conv.groups * self.planes.blocks
         vectors = max(1.0, self.block_bytes / features.vector_bytes)
-        return jobs * vectors * self._instructions(self.chunk)
+        return _CYCLES * jobs * vectors * self._instructions(self.chunk)
 
     def _best_chunk(self) -> int:
         """Return the units of a chunk for which a block of pixels costs the fewest instructions."""

@@ -1,0 +1,136 @@
+"""Every strategy gives what the operators' references give, bit for bit for signs."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import relax
+
+from tests.schedules.cases import conv_cases, dense_cases
+from tests.schedules.kernels import Case, random_data, random_signs, run
+from tvm_snn.schedules import STRATEGIES, candidates
+from tvm_snn.target import features_of, parse_target
+
+TARGETS = ["host", "llvm -mcpu=haswell", "llvm -mcpu=x86-64"]
+CASES = st.one_of(
+    conv_cases(subset=True),
+    conv_cases(subset=True),
+    conv_cases(subset=False),
+    dense_cases(subset=True),
+    dense_cases(subset=False),
+)
+
+
+def check(case: Case, target_text: str) -> None:
+    """Build and run the case with every strategy that can compute it."""
+    target = parse_target(target_text)
+    call = case.call(*case.parameters())
+    able = candidates(call, features_of(target))
+    assert able
+    expected = case.expected()
+    for strategy in able:
+        attrs = {**case.attrs, "strategy": strategy.name}
+        result = run(Case(case.operator, case.operands, attrs), target)
+        assert result.shape == expected.shape
+        assert result.dtype == expected.dtype
+        if result.dtype == np.int32:
+            np.testing.assert_array_equal(result, expected, err_msg=strategy.name)
+        else:
+            np.testing.assert_allclose(result, expected, 1e-5, 1e-4, err_msg=strategy.name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+@settings(max_examples=60)
+@given(case=CASES)
+def test_strategies_agree_with_the_reference(target: str, case: Case) -> None:
+    check(case, target)
+
+
+@pytest.mark.parametrize("channels", [14, 15, 61, 64, 65, 130])
+def test_long_sums_do_not_overflow(channels: int) -> None:
+    """All data and weights +1: every partial sum is as large as it can be."""
+    data = np.ones((1, channels, 4, 4), np.int8)
+    subset = np.ones((2, 1, 3, 3), np.int8)
+    indices = np.ones((3, channels), np.uint8)
+    attrs = {
+        "strides": [1, 1],
+        "padding": [1, 1, 1, 1],
+        "dilation": [1, 1],
+        "groups": 1,
+        "data_layout": "NCHW",
+    }
+    check(Case("snn.subset_conv2d", (data, subset, indices), attrs), "host")
+
+
+def test_sums_beyond_16_bits_are_exact() -> None:
+    data = np.ones((1, 700, 7, 7), np.int8)
+    weight = np.ones((2, 700, 7, 7), np.int8)
+    attrs = {
+        "strides": [1, 1],
+        "padding": [0, 0, 0, 0],
+        "dilation": [1, 1],
+        "groups": 1,
+        "data_layout": "NCHW",
+    }
+    subset, indices = np.ones((1, 1, 7, 7), np.int8), np.zeros((2, 700), np.uint8)
+    check(Case("snn.binary_conv2d", (data, weight), attrs), "host")
+    check(Case("snn.subset_conv2d", (data, subset, indices), attrs), "host")
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(case=conv_cases(subset=True))
+def test_epilogues_fuse_and_keep_the_result(case: Case) -> None:
+    """Scale, bias, residual add, PReLU; then the float result and its sign as int8."""
+    generator = np.random.default_rng(7)
+    expected = case.expected().astype(np.float32)
+    shape = [1] * 4
+    axis = case.attrs["data_layout"].index("C")
+    shape[axis] = expected.shape[axis]
+    scale, bias, slope = (generator.choice([-1.5, 0.25, 2.0], shape) for _ in range(3))
+    residual = generator.integers(-3, 4, expected.shape)
+    scale, bias, slope, residual = (a.astype(np.float32) for a in (scale, bias, slope, residual))
+
+    def epilogue(builder: relax.BlockBuilder, result: relax.Expr) -> relax.Expr:
+        op = relax.op
+        x = builder.emit(op.astype(result, "float32"))
+        x = builder.emit(
+            op.add(builder.emit(op.multiply(x, relax.const(scale))), relax.const(bias))
+        )
+        x = builder.emit(op.add(x, relax.const(residual)))
+        leaky = builder.emit(op.multiply(x, relax.const(slope)))
+        x = builder.emit(op.where(op.greater(x, relax.const(np.float32(0))), x, leaky))
+        return relax.Tuple([x, builder.emit(op.astype(builder.emit(op.sign(x)), "int8"))])
+
+    x = expected * scale + bias + residual
+    x = np.where(x > 0, x, x * slope)
+    for name in STRATEGIES:
+        attrs = {**case.attrs, "strategy": name}
+        forced = Case(case.operator, case.operands, attrs)
+        target = parse_target("host")
+        if STRATEGIES[name].obstacle(forced.call(*forced.parameters()), features_of(target)):
+            continue
+        result, signs = run(forced, target, epilogue)
+        if case.operands[0].dtype == np.int8:
+            np.testing.assert_array_equal(result, x)
+            np.testing.assert_array_equal(signs, np.sign(x).astype(np.int8))
+        else:
+            np.testing.assert_allclose(result, x, 1e-5, 1e-3)
+            certain = np.abs(x) > 1e-3
+            np.testing.assert_array_equal(signs[certain], np.sign(x[certain]).astype(np.int8))
+
+
+def test_no_data_is_read_where_the_image_ends() -> None:
+    """A kernel far larger than the image: nearly everything is padding."""
+    generator = np.random.default_rng(3)
+    data = random_data(generator, (2, 5, 1, 2), "int8")
+    weight = random_signs(generator, (4, 5, 3, 3))
+    attrs = {
+        "strides": [2, 2],
+        "padding": [6, 5, 4, 7],
+        "dilation": [3, 2],
+        "groups": 1,
+        "data_layout": "NCHW",
+    }
+    check(Case("snn.binary_conv2d", (data, weight), attrs), "host")
