@@ -2,6 +2,8 @@
 
 import copy
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,7 +86,7 @@ def train(
     model: nn.Module,
     data: Digits,
     *,
-    epochs: int = 20,
+    epochs: int = 15,
     batch_size: int = 64,
     learning_rate: float = 5e-3,
     seed: int = 0,
@@ -100,7 +102,7 @@ def train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
     model.train()
     console = console or Console()
-    with _progress(console) as progress:
+    with _progress(console) as progress, _one_thread():
         task = progress.add_task("training", total=epochs, loss=float("nan"))
         for _ in range(epochs):
             order = torch.randperm(len(data.train_images), generator=generator)
@@ -154,6 +156,17 @@ def _shift(images: Tensor, generator: torch.Generator) -> Tensor:
     steps = torch.arange(8)
     index = torch.arange(len(images))[:, None, None]
     return padded[index, 0, (rows + steps)[:, :, None], (columns + steps)[:, None, :]][:, None]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Tensors this small gain nothing from threads, and lose much on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _progress(console: Console) -> Progress:

@@ -1,8 +1,9 @@
 """Telling a tie from a fault."""
 
+import numpy as np
 import pytest
 import torch
-from digits_explain import first_tie
+from digits_explain import differing, explain, first_tie
 from torch import nn
 
 from tvm_snn.nn import BinaryActivation
@@ -43,9 +44,25 @@ def test_the_first_layer_with_a_tie_is_named():
     assert first_tie(Network(-0.1), image(2.0, 3.0)).layer == "second"
 
 
-def test_equal_logits_are_a_tie_of_the_class():
-    model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2))
-    with torch.no_grad():
-        model[1].weight.fill_(0.3)
-        model[1].bias.fill_(0.1)
-    assert first_tie(model, image(2.0, 3.0)).layer == "choice of the class"
+def test_equal_logits_do_not_differ():
+    logits = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert differing(logits, logits + 1e-6).size == 0
+
+
+def test_other_logits_and_other_classes_differ():
+    expected = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 5.0001]])
+    found = np.array([[1.0, 2.0], [3.1, 4.0], [5.0001, 5.0]])
+    assert differing(expected, found).tolist() == [1, 2]
+
+
+def test_close_classes_are_a_reason():
+    expected, found = np.array([[5.0, 5.0001]]), np.array([[5.0001, 5.0]])
+    assert "two best classes are 1.0e-04 apart" in explain(
+        Network(0.5), image(2.0, 3.0), expected, found
+    )
+
+
+def test_other_logits_need_a_tie_in_a_sign():
+    expected, found = np.array([[3.0, 1.0]]), np.array([[-3.0, 1.0]])
+    assert "tie in first" in explain(Network(0.5), image(1.0, 3.0), expected, found)
+    assert explain(Network(0.5), image(2.0, 3.0), expected, found) is None
