@@ -1,0 +1,82 @@
+"""The inner loops that decide the speed, looked at in the assembly that LLVM writes."""
+
+import re
+
+import numpy as np
+import pytest
+import tvm
+from tvm import relax
+
+from tests.schedules.kernels import Case, lower, random_data, random_signs
+from tvm_snn.target import parse_target
+
+ATTRS = {
+    "strides": [1, 1],
+    "padding": [1, 1, 1, 1],
+    "dilation": [1, 1],
+    "groups": 1,
+    "data_layout": "NCHW",
+}
+
+
+def assembly(dtype: str, strategy: str, target_text: str) -> str:
+    generator = np.random.default_rng(0)
+    data = random_data(generator, (1, 64, 14, 14), dtype)
+    subset = random_signs(generator, (32, 1, 3, 3))
+    indices = generator.integers(0, 32, (64, 64)).astype(np.uint8)
+    case = Case("snn.subset_conv2d", (data, subset, indices), {**ATTRS, "strategy": strategy})
+    target = parse_target(target_text)
+    executable = relax.build(lower(case, target), target)
+    return "\n".join(_sources(executable.mod))
+
+
+def _sources(module: tvm.runtime.Module) -> list[str]:
+    own = [module.inspect_source("asm")] if module.kind == "llvm" else []
+    return own + [text for imported in module.imports for text in _sources(imported)]
+
+
+def inner_loops(text: str) -> list[list[str]]:
+    """Bodies of loops without a label inside: what stands between a label and a jump back to it."""
+    pattern = re.compile(r"^(\.L\w+):\n((?:(?!\.L\w+:).*\n)*?)\s+j\w+\s+\1$", re.MULTILINE)
+    return [match.group(2).splitlines() for match in pattern.finditer(text)]
+
+
+def most(loops: list[list[str]], pattern: str) -> list[str]:
+    """The loop with the most lines that match."""
+    return max(loops, key=lambda loop: sum(bool(re.search(pattern, line)) for line in loop))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "register"), [("haswell", "ymm"), ("skylake-avx512", "zmm"), ("icelake-server", "zmm")]
+)
+def test_gather_adds_bytes_straight_from_the_table(cpu: str, register: str) -> None:
+    add = rf"vpaddb\s+\d*\(.*\), %{register}\d+, %{register}\d+"
+    loops = inner_loops(assembly("int8", "subset_gather", f"llvm -mcpu={cpu}"))
+    hot = most(loops, add)
+    adds = [line for line in hot if re.search(add, line)]
+    spills = [line for line in hot if re.search(r"v?mov.*%[xyz]mm.*\(%rsp\)", line)]
+    assert len(adds) >= 7
+    assert not spills
+
+
+def test_float_gather_adds_vectors_straight_from_the_table() -> None:
+    add = r"vaddps\s+\d*\(.*\), %zmm\d+, %zmm\d+"
+    loops = inner_loops(assembly("float32", "subset_gather", "llvm -mcpu=skylake-avx512"))
+    assert sum(bool(re.search(add, line)) for line in most(loops, add)) >= 8
+
+
+def test_popcount_keeps_sixteen_sums_in_registers() -> None:
+    count = r"vpopcntq\s+.*%zmm"
+    loops = inner_loops(assembly("int8", "xnor_popcount", "llvm -mcpu=icelake-server"))
+    hot = most(loops, count)
+    assert sum(bool(re.search(count, line)) for line in hot) == 16
+    assert sum(bool(re.search(r"vpternlogq\s+.*%zmm", line)) for line in hot) == 16
+    assert not [line for line in hot if re.search(r"vmov.*%zmm\d+, .*\(%rsp\)", line)]
+
+
+def test_float_convolution_multiplies_and_adds_at_once() -> None:
+    fused = r"vfmadd\w+ps\s+.*%zmm"
+    loops = inner_loops(assembly("float32", "decoded_dense", "llvm -mcpu=skylake-avx512"))
+    hot = most(loops, fused)
+    assert sum(bool(re.search(fused, line)) for line in hot) >= 16
+    assert not [line for line in hot if re.search(r"vmov.*%zmm\d+, .*\(%rsp\)", line)]
