@@ -73,7 +73,9 @@ def schedule_elementwise(sch: s_tir.Schedule, block: Block, features: Features) 
     while len(loops) > 1 and _continues(block, block.axes[len(loops) - 2], block.axes[-1]):
         loops[-2:] = [sch.fuse(*loops[-2:])]
     _parallelize(sch, loops[:-1], block.turns)
-    _vectorize(sch, loops[-1], features)
+    # Vectors of scattered elements are slower than the loop that LLVM makes of it.
+    if all(access.stride(block.axes[-1].var) in (0, 1) for access in block.accesses):
+        _vectorize(sch, loops[-1], features)
 
 
 def schedule_reduction(sch: s_tir.Schedule, block: Block, features: Features) -> None:
@@ -115,12 +117,9 @@ def schedule_reduction(sch: s_tir.Schedule, block: Block, features: Features) ->
 
 
 def _reduce_in_order(sch: s_tir.Schedule, block: Block) -> None:
-    """Run the reduction inside the results, except for the innermost results where these are
-    read at a constant stride: LLVM vectorizes such a loop itself."""
-    spatial, reduction = list(block.spatial), list(block.reduction)
-    last = spatial.pop() if spatial and _strided(block, spatial[-1]) else None
-    order = [*spatial, *reduction, *([last] if last else [])]
-    sch.reorder(*(axis.loop for axis in order))
+    """Run the reduction inside the results, and start each sum outside of it."""
+    spatial, reduction = block.spatial, block.reduction
+    sch.reorder(*(axis.loop for axis in (*spatial, *reduction)))
     _parallelize(sch, [axis.loop for axis in spatial], block.turns)
     sch.decompose_reduction(block.rv, reduction[0].loop)
 
@@ -153,10 +152,6 @@ def _contiguous_axis(block: Block) -> Axis | None:
             steps = [load.stride(axis.var) for load in block.loads]
             return axis if all(step in (0, 1) for step in steps) else None
     return None
-
-
-def _strided(block: Block, axis: Axis) -> bool:
-    return axis.extent > 1 and all(access.stride(axis.var) is not None for access in block.accesses)
 
 
 def _reusing_axis(block: Block, lanes: Axis) -> Axis | None:
