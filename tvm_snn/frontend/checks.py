@@ -13,11 +13,12 @@ INPUT_DTYPES = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
 """Dtypes an input may have. Other floats are refused: networks compute in float32."""
 
 
-def check_finite(name: str, array: NDArray | None) -> None:
-    """Raise ModelError when a weight holds a NaN or an infinity; None has nothing to check."""
-    if array is None or np.isfinite(array).all():
+def check_finite(name: str, array: NDArray, *, infinities: bool = False) -> None:
+    """Raise ModelError when a weight holds a NaN, or an infinity unless they are allowed."""
+    wrong = np.isnan(array) if infinities else ~np.isfinite(array)
+    if not wrong.any():
         return
-    where = np.argwhere(~np.isfinite(array))[0].tolist()
+    where = np.argwhere(wrong)[0].tolist()
     raise ModelError(
         f"Weight {name!r} is not finite: {array[tuple(where)]} at {where}. Training has diverged, "
         "or the file is corrupt: export the model again from a good checkpoint."

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import tvm
 from onnx import numpy_helper
@@ -47,9 +46,9 @@ def import_onnx(model: onnx.ModelProto, example_inputs: Any = None) -> tvm.IRMod
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _check_external_data(copy.graph)
+    _fix_shapes(copy.graph, example_inputs)
     _check_operators(copy)
     _check_weights(copy.graph)
-    _fix_shapes(copy.graph, example_inputs)
     folded = _fold(copy)
     return name_layers(_to_relax(folded), layers_of(folded.graph))
 
@@ -65,24 +64,41 @@ def _check_external_data(graph: onnx.GraphProto) -> None:
 
 def _check_operators(model: onnx.ModelProto) -> None:
     local = {(function.domain, function.name) for function in model.functions}
+    opset = _opset(model)
     for node in model.graph.node:
-        if node.domain not in _STANDARD_DOMAINS and (node.domain, node.op_type) not in local:
+        if (node.domain, node.op_type) in local:
+            continue
+        if node.domain not in _STANDARD_DOMAINS:
             raise UnsupportedOperatorError(
                 f"Node {node.name!r} is a {node.domain}.{node.op_type}; only standard ONNX "
                 "operators can be imported. Export the model without vendor extensions."
             )
-    try:
-        onnx.checker.check_model(model)
-    except Exception as error:
-        unknown = re.search(r"No Op registered for (\w+)", str(error))
-        if unknown:
+        if not onnx.defs.has(node.op_type, max_inclusive_version=opset):
             raise UnsupportedOperatorError(
-                f"The model uses {unknown[1]}, which ONNX does not have at the model's opset: "
-                "replace it in the model."
-            ) from error
+                f"Node {node.name!r} is a {node.op_type}, which ONNX does not have in opset "
+                f"{opset}: replace it in the model."
+            )
+    try:
+        onnx.checker.check_model(_with_output_shapes(model))
+    except Exception as error:
         raise ModelError(
             f"The ONNX model is malformed: {_first_line(error)} Export it again."
         ) from error
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    """Return the version of the standard operators that the model was written for."""
+    for entry in model.opset_import:
+        if entry.domain in _STANDARD_DOMAINS:
+            return int(entry.version)
+    raise ModelError("The ONNX model names no opset: export it again.")
+
+
+def _with_output_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model whose outputs have shapes: the checker insists, though nothing needs them."""
+    if all(output.type.tensor_type.HasField("shape") for output in model.graph.output):
+        return model
+    return onnx.shape_inference.infer_shapes(model)
 
 
 def _check_weights(graph: onnx.GraphProto) -> None:
@@ -91,8 +107,7 @@ def _check_weights(graph: onnx.GraphProto) -> None:
     for tensor in graph.initializer:
         array = numpy_helper.to_array(tensor)
         if array.dtype.kind == "f":
-            masked = array if tensor.name in weights else np.where(np.isinf(array), 0, array)
-            check_finite(tensor.name, masked)
+            check_finite(tensor.name, array, infinities=tensor.name not in weights)
 
 
 def _fix_shapes(graph: onnx.GraphProto, example_inputs: Any) -> None:
@@ -107,7 +122,8 @@ def _fix_shapes(graph: onnx.GraphProto, example_inputs: Any) -> None:
         # What was inferred under the open shapes is inferred again.
         del graph.value_info[:]
         for output in graph.output:
-            output.type.tensor_type.ClearField("shape")
+            for dim in output.type.tensor_type.shape.dim:
+                dim.Clear()
 
 
 def _fix_shape(value: onnx.ValueInfoProto, example: Any) -> bool:
@@ -175,7 +191,6 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
 def _to_relax(model: onnx.ModelProto) -> tvm.IRModule:
     from tvm.relax.frontend.onnx.onnx_frontend import ONNXGraphImporter
 
-    opset = next(o.version for o in model.opset_import if o.domain in _STANDARD_DOMAINS)
     importer = ONNXGraphImporter(None, "float32", sanitize=False)
     importer.bb = OperatorBuilder()
     # The importer prints the operator it fails at, and raises without naming it.
@@ -183,7 +198,7 @@ def _to_relax(model: onnx.ModelProto) -> tvm.IRModule:
     try:
         with contextlib.redirect_stdout(printed), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importer.from_onnx(model.graph, opset)
+            return importer.from_onnx(model.graph, _opset(model))
     except tvm.error.OpNotImplemented as error:
         lacking = str(error).rpartition(":")[2].strip()
         raise UnsupportedOperatorError(

@@ -35,9 +35,10 @@ class OperatorBuilder(relax.BlockBuilder):
 
 def _pad(mode: str) -> Callable[..., relax.Expr]:
     def pad(
-        data: relax.Expr, before: Sequence[int], after: Sequence[int], value: float = 0.0
+        data: relax.Expr, before: Sequence[Any], after: Sequence[Any], value: float = 0.0
     ) -> relax.Expr:
-        widths = [width for pair in zip(before, after, strict=True) for width in pair]
+        pairs = zip(before, after, strict=True)
+        widths = [int(getattr(width, "value", width)) for pair in pairs for width in pair]
         return relax.op.nn.pad(data, widths, pad_mode=mode, pad_value=value)
 
     return pad

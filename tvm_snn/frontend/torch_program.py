@@ -57,14 +57,15 @@ def import_program(program: ExportedProgram, example_inputs: Any = None) -> tvm.
     if example_inputs is not None and _dynamic_inputs(program):
         args, kwargs = _arguments(example_inputs)
         program = _export(program.module(), args, kwargs)
-    _check_signature(program)
-    for name, tensor in named_tensors(program).items():
-        check_finite(name, tensor.float().numpy() if tensor.is_floating_point() else None)
+    _check_inputs(program)
+    _check_weights(program)
     with _quiet():
         program = program.run_decompositions()
+        _check_stateless(program)
         program = fold_constants(program)
+        layers = _layers(program)
         module = _to_relax(program)
-    return name_layers(module, _layers(program))
+    return name_layers(module, layers)
 
 
 def _export(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -112,7 +113,7 @@ def _tensor(value: Any) -> Any:
 
 
 def _check_examples(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    named = {f"example input {number}": value for number, value in enumerate(args)}
+    named = {f"Example input {number}": value for number, value in enumerate(args)}
     for name, value in {**named, **kwargs}.items():
         if isinstance(value, torch.Tensor):
             _check_dtype(name, value.dtype)
@@ -146,8 +147,8 @@ def _dynamic_inputs(program: ExportedProgram) -> list[str]:
     ]
 
 
-def _check_signature(program: ExportedProgram) -> None:
-    """Refuse what a compiled network cannot be: dynamic, stateful, or of another float type."""
+def _check_inputs(program: ExportedProgram) -> None:
+    """Refuse inputs of dynamic shape, of another float type, or that are no tensors."""
     dynamic = _dynamic_inputs(program)
     if dynamic:
         raise ModelError(
@@ -161,7 +162,20 @@ def _check_signature(program: ExportedProgram) -> None:
                 f"Input {name!r} of the exported program is no tensor but {value!r}: make it an "
                 "attribute of the model, or export with a tensor in its place."
             )
-        _check_dtype(f"input {name!r}", value.dtype)
+        _check_dtype(f"Input {name!r}", value.dtype)
+
+
+def _check_weights(program: ExportedProgram) -> None:
+    """Refuse NaN everywhere, and infinities in parameters (a mask may have them)."""
+    parameters = set(program.graph_signature.parameters)
+    for name, tensor in named_tensors(program).items():
+        if tensor.is_floating_point():
+            array = tensor.float().numpy()
+            check_finite(name, array, infinities=name not in parameters)
+
+
+def _check_stateless(program: ExportedProgram) -> None:
+    """Refuse a (functional) program that changes its buffers."""
     for spec in program.graph_signature.output_specs:
         if spec.kind is OutputKind.BUFFER_MUTATION:
             raise ModelError(
@@ -198,21 +212,23 @@ def _import_failure(error: Exception) -> str:
     )
 
 
-_CONVOLUTIONS = ("convolution.", "conv1d.", "conv2d.", "conv3d.", "conv_transpose")
-_PRODUCTS = ("mm.", "addmm.", "bmm.", "baddbmm.", "matmul.", "linear.")
+# As run_decompositions leaves them.
+_CONVOLUTIONS = ("aten.convolution.",)
+_PRODUCTS = ("aten.mm.", "aten.addmm.", "aten.bmm.", "aten.baddbmm.")
 
 
 def _layers(program: ExportedProgram) -> list[LayerName]:
     """Return the path of the module that each conv and matrix product was called in, in order."""
     layers = []
     for node in program.graph.nodes:
-        target = str(node.target).removeprefix("aten.")
-        if node.op != "call_function" or not str(node.target).startswith("aten."):
-            continue
+        target = str(node.target)
         if target.startswith(_CONVOLUTIONS):
             layers.append(LayerName("conv", _module_path(node)))
         elif target.startswith(_PRODUCTS):
             layers.append(LayerName("dense", _module_path(node)))
+        else:
+            continue
+        _check_dtype(f"Layer {layers[-1].name or target!r}", node.meta["val"].dtype)
     return layers
 
 
