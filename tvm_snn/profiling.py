@@ -35,9 +35,13 @@ class Profile:
 
     def __str__(self) -> str:
         """Return the table of layers, the kernels outside of layers, and the total."""
+        return f"{self.report}\n{self.summary()}"
+
+    def summary(self) -> str:
+        """Return what the table does not say: the kernels outside of layers, and the total."""
         layers = {row.name for row in self.report.rows}
         others = [k for k in self.kernels if not layers & set(k.computes)]
-        lines = [str(self.report)]
+        lines = []
         if others:
             total = sum(kernel.microseconds for kernel in others)
             slowest = sorted(others, key=lambda kernel: -kernel.microseconds)[:3]

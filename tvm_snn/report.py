@@ -12,7 +12,7 @@ from .costs import bit_operations, weight_bits
 from .relay_passes.choose_strategies import Choice
 from .relay_passes.detect_layers import DENSE, Layer
 
-_TABLE_WIDTH = 160
+_TEXT_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -84,41 +84,64 @@ class Report:
         return json.dumps({"layers": [asdict(row) for row in self.rows], **totals}, indent=2)
 
     def __str__(self) -> str:
-        """Return a table with a line per layer and a line of totals."""
-        console = Console(width=_TABLE_WIDTH, color_system=None)
+        """Return a table with a line per layer, what is to be said of them, and the totals."""
+        console = Console(width=_TEXT_WIDTH, color_system=None)
         with console.capture() as capture:
-            console.print(self.table())
-            console.print(self.summary())
+            self.print(console)
         return capture.get().rstrip()
 
+    def print(self, console: Console) -> None:
+        """Print the table, its notes and the totals on a rich console, in the console's width."""
+        console.print(self.table())
+        if self.notes:
+            console.print()
+            console.print(self.notes_table())
+            console.print()
+        console.print(self.summary(), highlight=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why layers were matched and computed as they are: each reason once, in order."""
+        reasons = (reason for row in self.rows for reason in (row.reason, row.strategy_reason))
+        return tuple(dict.fromkeys(reason for reason in reasons if reason))
+
     def table(self) -> Table:
-        """Return the table with a line per layer, for a rich console."""
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        columns: list[tuple[str, bool]] = [
-            ("layer", True),
-            ("weights -> output", False),
-            ("matched as", False),
-            ("tau", False),
-            ("K", False),
-            ("Mbit", False),
-            ("G Bit-OPs", False),
-        ]
+        """Return the table with a line per layer, for a rich console.
+
+        The column "why" holds the numbers of the notes.
+        """
         chosen = any(row.strategy for row in self.rows)
         timed = any(row.microseconds is not None for row in self.rows)
-        columns += [("strategy", False)] if chosen else []
-        columns += [("us", False)] if timed else []
-        for title, wraps in columns:
-            number = title in ("tau", "K", "Mbit", "G Bit-OPs", "us")
-            table.add_column(title, no_wrap=not wraps, justify="right" if number else "left")
-        table.add_column("why", overflow="fold")
+        numbers = {note: str(number) for number, note in enumerate(self.notes, 1)}
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        # Only these two may break into lines when the terminal is narrow.
+        table.add_column("layer", overflow="fold")
+        table.add_column("weights -> output", overflow="fold")
+        table.add_column("matched as", no_wrap=True)
+        for title in ("tau", "K", "Mbit", "G Bit-OPs"):
+            table.add_column(title, no_wrap=title != "G Bit-OPs", justify="right")
+        if chosen:
+            table.add_column("strategy", no_wrap=True)
+        if timed:
+            table.add_column("us", no_wrap=True, justify="right")
+        table.add_column("why", no_wrap=True)
         for row in self.rows:
             cells = [row.name, row.shape, f"{row.verdict} {row.activation}".strip()]
             cells += [_number(row.tau), _number(row.kernels), f"{row.weight_bits / 1e6:.3f}"]
             cells += ["" if row.bit_operations is None else f"{row.bit_operations / 1e9:.4f}"]
             cells += [row.strategy] if chosen else []
             cells += [_microseconds(row.microseconds)] if timed else []
-            cells += ["; ".join(part for part in (row.reason, row.strategy_reason) if part)]
-            table.add_row(*map(escape, cells))
+            cells += [" ".join(numbers[r] for r in (row.reason, row.strategy_reason) if r)]
+            table.add_row(*map(escape, cells), style="dim" if row.verdict == DENSE else "")
+        return table
+
+    def notes_table(self) -> Table:
+        """Return the numbered notes that the column "why" points to."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column("", justify="right", no_wrap=True)
+        table.add_column("why")
+        for number, note in enumerate(self.notes, 1):
+            table.add_row(str(number), escape(note))
         return table
 
     def summary(self) -> str:

@@ -37,6 +37,12 @@ def main() -> None:
 
     MODEL is an ONNX file, a .pt2 file of torch.export, or a Python factory such as
     tvm_snn.zoo:resnet18 or "package.module:factory(argument=1)". NETWORK is a compiled .snn file.
+
+    \b
+    tvm-snn inspect net.onnx                    what would be matched, and why
+    tvm-snn compile net.onnx -o net.snn         compile for this machine, and verify
+    tvm-snn run net.snn input.npy -o out.npy    run on an array
+    tvm-snn profile net.snn                     measure each layer
     """
 
 

@@ -6,13 +6,17 @@ import click
 
 from ..compiler import compile
 from .models import load_model, model_arguments
-from .output import json_option, print_report
+from .output import check_writable, json_option, print_report
 
 
-@click.command("compile")
+@click.command("compile", short_help="Compile a model and write the artifact.")
 @model_arguments
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The artifact."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The artifact to write, for example net.snn.",
 )
 @click.option(
     "--target",
@@ -31,6 +35,7 @@ def compile_command(
     model: str, shapes: tuple[str, ...], output: Path, target: str, verify: bool, as_json: bool
 ) -> None:
     """Compile MODEL and write the artifact."""
+    check_writable(output)
     source, examples = load_model(model, shapes)
     network = compile(source, target, example_inputs=examples, verify=verify)
     network.save(output)

@@ -7,7 +7,7 @@ from .models import load_model, model_arguments
 from .output import json_option, print_report
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="Show what each layer would be matched as, and why.")
 @model_arguments
 @json_option
 def inspect_command(model: str, shapes: tuple[str, ...], as_json: bool) -> None:

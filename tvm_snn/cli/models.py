@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ModelError
 
 _FACTORY = re.compile(r"(?P<module>[\w.]+):(?P<function>\w+)(?P<arguments>\(.*\))?")
+_NPY_MAGIC = b"\x93NUMPY"
 
 Command = Callable[..., None]
 
@@ -27,8 +29,8 @@ def model_arguments(command: Command) -> Command:
             "shapes",
             multiple=True,
             metavar="1x3x224x224",
-            help="Shape of an input, once for each; float32. Needed by Python factories, and by "
-            "ONNX files with dynamic shapes.",
+            help="Shape of an input, once for each; float32. Only needed where the model does "
+            "not say: Python factories, dynamic shapes.",
         ),
         click.argument("model"),
     ):
@@ -46,27 +48,49 @@ def load_model(reference: str, shapes: Sequence[str]) -> tuple[Any, tuple[NDArra
     examples = tuple(np.zeros(_parse_shape(shape), np.float32) for shape in shapes) or None
     match = _FACTORY.fullmatch(reference)
     if match is None or Path(reference).exists():
+        _check_file(reference)
         return reference, examples
+    arguments = _literal_arguments(match["arguments"] or "()", reference)
     factory = _find_factory(match["module"], match["function"], reference)
-    built = factory(**_literal_arguments(match["arguments"] or "()", reference))
-    if isinstance(built, tuple):
-        built, own_examples = built
-        examples = examples or tuple(own_examples)
-    return _with_tensors(built, examples or _zoo_examples(factory), reference)
+    built, own_examples = _call(factory, arguments, reference)
+    return _with_tensors(built, examples or own_examples or _zoo_examples(factory), reference)
 
 
 def load_arrays(paths: Sequence[str]) -> list[NDArray]:
-    """Return the arrays of `.npy` files; raises ModelError when one is none."""
-    arrays = []
-    for path in paths:
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise ModelError(f"{path} is not a readable .npy file: {error}") from error
-        if not isinstance(array, np.ndarray):
-            raise ModelError(f"{path} holds several arrays; give one .npy file for each input.")
-        arrays.append(array)
-    return arrays
+    """Return the arrays of `.npy` files; raises ModelError when one is none.
+
+    Files with Python objects are refused: to read them is to run what is in them.
+    """
+    return [_load_array(path) for path in paths]
+
+
+def _load_array(path: str) -> NDArray:
+    try:
+        with open(path, "rb") as file:
+            magic = file.read(len(_NPY_MAGIC))
+            file.seek(0)
+            if magic == _NPY_MAGIC:
+                return np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise ModelError(f"Cannot read the input {path}: {error.strerror or error}.") from error
+    except (ValueError, EOFError) as error:
+        raise ModelError(
+            f"{path} is not a readable .npy file ({error}). It must hold one array of numbers, "
+            "written with numpy.save."
+        ) from error
+    raise ModelError(
+        f"{path} is not a .npy file. Inputs are .npy files of one array each, written with "
+        "numpy.save."
+    )
+
+
+def _check_file(reference: str) -> None:
+    path = Path(reference)
+    if not path.suffix and not path.exists():
+        raise ModelError(
+            f"There is no file {reference}. A model is an .onnx or .pt2 file, or a function "
+            "package.module:factory that returns a torch.nn.Module."
+        )
 
 
 def _parse_shape(text: str) -> tuple[int, ...]:
@@ -90,9 +114,38 @@ def _find_factory(module: str, function: str, reference: str) -> Callable[..., A
             f"There is neither a file nor a factory {reference!r}: {error}. Write "
             "package.module:factory for a function that returns a torch.nn.Module."
         ) from error
+    except Exception as error:
+        raise ModelError(f"The module {module!r} cannot be imported: {_said(error)}") from error
     if not callable(found):
-        raise ModelError(f"{reference} is a {type(found).__name__}, not a function.")
+        raise ModelError(f"{reference} is no function: its type is {type(found).__name__}.")
     return found
+
+
+def _call(
+    factory: Callable[..., Any], arguments: dict[str, Any], reference: str
+) -> tuple[Any, tuple[Any, ...] | None]:
+    """Return the module that a factory makes, and its example inputs if it gives some."""
+    import torch
+
+    try:
+        built = factory(**arguments)
+    except Exception as error:
+        raise ModelError(f"The factory {reference} failed: {_said(error)}") from error
+    model, examples = built if isinstance(built, tuple) and len(built) == 2 else (built, None)
+    if not isinstance(model, torch.nn.Module):
+        raise ModelError(
+            f"The factory {reference} returned a {type(model).__name__}; a torch.nn.Module is "
+            "expected, or a tuple of one and its example inputs."
+        )
+    if isinstance(examples, torch.Tensor):
+        examples = (examples,)
+    return model, tuple(examples) if examples is not None else None
+
+
+def _said(error: Exception) -> str:
+    """Return an error with the line of the user's code that raised it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(frame.filename).name}, line {frame.lineno})."
 
 
 def _literal_arguments(text: str, reference: str) -> dict[str, Any]:

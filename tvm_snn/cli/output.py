@@ -1,8 +1,11 @@
 """What the commands print and write."""
 
+import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -22,14 +25,34 @@ def json_option(command: Command) -> Command:
 
 def print_report(report: Report, as_json: bool) -> None:
     """Print a report as JSON, as a table of the terminal's width, or as plain text."""
-    console = Console()
+    console = Console(highlight=False)
     if as_json:
         click.echo(report.to_json())
     elif console.is_terminal:
-        console.print(report.table())
-        console.print(report.summary(), highlight=False)
+        report.print(console)
     else:
         click.echo(report)
+
+
+def check_writable(path: Path) -> None:
+    """Raise SnnError when `path` cannot become a file: better before the work than after it."""
+    if path.is_dir():
+        raise SnnError(f"Cannot write {path}: it is a folder. Give the name of a file.")
+    if not path.parent.is_dir():
+        raise SnnError(f"Cannot write {path}: there is no folder {path.parent}.")
+
+
+def print_json(data: Any) -> None:
+    """Print data as JSON; what is not a number in JSON (NaN, infinities) becomes null."""
+    click.echo(json.dumps(_finite(data), indent=2, allow_nan=False))
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def write_array(path: Path, array: NDArray) -> None:

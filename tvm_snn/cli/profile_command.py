@@ -1,6 +1,5 @@
 """`tvm-snn profile`: measured time per layer of an artifact."""
 
-import json
 from dataclasses import asdict
 
 import click
@@ -9,13 +8,15 @@ from ..network import load
 from ..profiling import profile
 from ..verification import seeded_inputs
 from .models import load_arrays
-from .output import json_option
+from .output import json_option, print_json, print_report
 
 
-@click.command("profile")
+@click.command("profile", short_help="Measure each layer of an artifact.")
 @click.argument("network")
 @click.argument("inputs", nargs=-1, metavar="[INPUT.npy]...")
-@click.option("--runs", default=20, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--runs", default=20, show_default=True, type=click.IntRange(min=1), help="How often to run."
+)
 @json_option
 def profile_command(network: str, inputs: tuple[str, ...], runs: int, as_json: bool) -> None:
     """Measure the compiled NETWORK: each layer and the whole, medians over several runs.
@@ -25,4 +26,8 @@ def profile_command(network: str, inputs: tuple[str, ...], runs: int, as_json: b
     loaded = load(network)
     arrays = load_arrays(inputs) or seeded_inputs(loaded.inputs)
     measured = profile(loaded, *arrays, runs=runs)
-    click.echo(json.dumps(asdict(measured), indent=2) if as_json else measured)
+    if as_json:
+        print_json(asdict(measured))
+        return
+    print_report(measured.report, as_json=False)
+    click.echo(measured.summary())

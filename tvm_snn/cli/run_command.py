@@ -1,6 +1,5 @@
 """`tvm-snn run`: an artifact on inputs from files."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,10 +7,10 @@ import numpy as np
 
 from ..network import load
 from .models import load_arrays
-from .output import json_option, write_array
+from .output import check_writable, json_option, print_json, write_array
 
 
-@click.command("run")
+@click.command("run", short_help="Run an artifact on .npy files.")
 @click.argument("network")
 @click.argument("inputs", nargs=-1, metavar="INPUT.npy...")
 @click.option(
@@ -25,17 +24,25 @@ from .output import json_option, write_array
 def run_command(
     network: str, inputs: tuple[str, ...], output: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Run the compiled NETWORK on arrays from .npy files."""
+    """Run the compiled NETWORK on arrays from .npy files, one for each input.
+
+    Prints the outputs, shortened when they are long; -o writes them whole.
+    """
     loaded = load(network)
+    if len(output) not in (0, len(loaded.outputs)):
+        raise click.UsageError(
+            f"The network has {len(loaded.outputs)} outputs, {len(output)} files were named: "
+            "give -o once for each, or not at all."
+        )
+    for path in output:
+        check_writable(path)
     result = loaded(*load_arrays(inputs))
     results = result if isinstance(result, tuple) else (result,)
-    if len(output) not in (0, len(results)):
-        raise click.UsageError(f"The network has {len(results)} outputs; name a file for each.")
     for path, array in zip(output, results, strict=False):
         write_array(path, array)
     if as_json:
         named = zip(loaded.outputs, results, strict=True)
-        click.echo(json.dumps({spec.name: array.tolist() for spec, array in named}))
+        print_json({spec.name: array.tolist() for spec, array in named})
         return
     for spec, array in zip(loaded.outputs, results, strict=True):
         click.echo(spec)

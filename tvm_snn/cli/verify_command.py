@@ -1,18 +1,18 @@
 """`tvm-snn verify`: a compiled network against the reference interpreter."""
 
-import json
 from dataclasses import asdict
 
 import click
+from click.core import ParameterSource
 
 from ..compiler import compile
 from ..network import load
 from ..verification import seeded_inputs, verify_network
 from .models import load_arrays, load_model, model_arguments
-from .output import json_option
+from .output import json_option, print_json
 
 
-@click.command("verify")
+@click.command("verify", short_help="Compare with the reference interpreter, kernel by kernel.")
 @model_arguments
 @click.argument("inputs", nargs=-1, metavar="[INPUT.npy]...")
 @click.option("--target", default="host", show_default=True, help="Target to compile a model for.")
@@ -26,6 +26,7 @@ def verify_command(
     disagree.
     """
     if model.endswith(".snn"):
+        _refuse_model_options()
         network = load(model)
     else:
         source, examples = load_model(model, shapes)
@@ -33,6 +34,15 @@ def verify_command(
     arrays = load_arrays(inputs) or seeded_inputs(network.inputs)
     verification = verify_network(network, arrays)
     if as_json:
-        click.echo(json.dumps(asdict(verification), indent=2))
+        print_json({**asdict(verification), "ties": verification.ties})
     else:
         click.echo(verification)
+
+
+def _refuse_model_options() -> None:
+    context = click.get_current_context()
+    for name, option in (("shapes", "--shape"), ("target", "--target")):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"{option} is for models; an artifact has its shapes and its target already."
+            )
