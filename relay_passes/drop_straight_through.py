@@ -67,6 +67,9 @@ def _find_survivors(function: relax.Function) -> dict[relax.Expr, relax.Expr]:
         terms = _terms_of_sum(value, sums)
         if terms is None:
             continue
+        if is_sign_valued(var, bindings):
+            # A sign written as a sum, 2 * (x >= 0) - 1: a term of its own.
+            continue
         sums[var] = terms
         survivor = _survivor(value, terms, bindings)
         if survivor is not None:

@@ -92,6 +92,19 @@ def test_any_order_and_association(residue):
     assert_structural_equal(cleaned(before), expected)
 
 
+def test_a_sign_that_is_written_as_a_sum():
+    """2 * (x >= 0) - 1 is one term, though it is a difference itself."""
+
+    def hard(bb, x):
+        positive = bb.emit(relax.op.greater_equal(x, relax.const(0.0, "float32")))
+        number = bb.emit(relax.op.astype(positive, "float32"))
+        doubled = bb.emit(relax.op.multiply(number, relax.const(2.0, "float32")))
+        return relax.op.subtract(doubled, relax.const(1.0, "float32"))
+
+    before = module(lambda bb, x: _rest_first(bb, bb.emit(hard(bb, x)), soft(bb, x)))
+    assert_structural_equal(cleaned(before), module(hard))
+
+
 def test_a_layer_reads_the_sign():
     weight = relax.const(np.ones((3, 2, 3, 3), "float32"))
 
