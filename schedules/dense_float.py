@@ -24,9 +24,10 @@ from .planes import Convolution, Planes, convolution_of, fitting_block
 from .shapes import shape_of
 
 NAME = "decoded_dense"
-OUTPUT_TILE = 4
-"""Outputs whose sums are kept in registers together."""
 _FLOAT_BYTES = 4
+_REGISTER_TILE = {512: (4, 4), 256: (2, 6)}
+"""Vectors of pixels and outputs whose sums fit into the registers, by vector width: there are 32
+registers of 512 bits and 16 of 256. Without AVX, products take a register of their own."""
 
 
 def obstacle(call: relax.Call, _features: Features) -> str | None:
@@ -149,11 +150,10 @@ class _Core:
     def __init__(self, conv: Convolution, features: Features) -> None:
         self.conv = conv
         self.lanes = features.vector_bytes // _FLOAT_BYTES
-        # 32 registers hold 4 vectors of pixels for 4 outputs, 16 registers 2 vectors.
-        vectors = 4 if features.vector_bits == 512 else 2
+        vectors, outputs = _REGISTER_TILE.get(features.vector_bits, (2, 4))
         self.planes = Planes(conv, fitting_block(conv, vectors * self.lanes, self.lanes))
-        self.tile = min(OUTPUT_TILE, conv.outputs)
-        self.tiles = -(-conv.outputs // self.tile)
+        self.tiles = -(-conv.outputs // outputs)
+        self.tile = -(-conv.outputs // self.tiles)
 
     def compute(self, data: te.Tensor, weights: te.Tensor) -> te.Tensor:
         """Stages from the data to the result."""
@@ -188,8 +188,8 @@ class _Core:
                         for c in range(conv.channels):
                             for i in range(kh):
                                 for j in range(kw):
-                                    for vector in T.unroll(vectors):
-                                        for o in T.unroll(tile):
+                                    for o in T.unroll(tile):
+                                        for vector in T.unroll(vectors):
                                             for px in T.vectorized(lanes):
                                                 sums[o, vector, px] = sums[o, vector, px] + (
                                                     layout.load(
