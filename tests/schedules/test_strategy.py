@@ -1,0 +1,109 @@
+"""The choice among strategies, and what happens when none can be taken."""
+
+import numpy as np
+import pytest
+from tvm import relax
+from tvm.target import Target
+
+from tests.schedules.kernels import Case, random_data, random_signs
+from tvm_snn import errors
+from tvm_snn.ops import OPERATORS
+from tvm_snn.schedules import LEGALIZATIONS, STRATEGIES, candidates, choose
+from tvm_snn.target import features_of, parse_target
+
+AVX512 = features_of(parse_target("llvm -mcpu=icelake-server"))
+AVX2 = features_of(parse_target("llvm -mcpu=haswell"))
+
+
+def case(channels: int, size: int, kernels: int, dtype: str = "int8", **attrs: object) -> Case:
+    generator = np.random.default_rng(0)
+    data = random_data(generator, (1, channels, size, size), dtype)
+    subset = random_signs(generator, (kernels, 1, 3, 3))
+    indices = generator.integers(0, kernels, (channels, channels)).astype(np.uint8)
+    geometry = {
+        "strides": [1, 1],
+        "padding": [1, 1, 1, 1],
+        "dilation": [1, 1],
+        "groups": 1,
+        "data_layout": "NCHW",
+    }
+    return Case("snn.subset_conv2d", (data, subset, indices), geometry | attrs)
+
+
+def call(*args: object, **attrs: object) -> relax.Call:
+    described = case(*args, **attrs)
+    return described.call(*described.parameters())
+
+
+def test_every_operator_and_dtype_has_a_strategy() -> None:
+    generator = np.random.default_rng(0)
+    signs = random_signs(generator, (8, 24))
+    subset, indices = random_signs(generator, (4, 8, 1, 1)), np.zeros((8, 3), np.uint8)
+    for dtype in ("int8", "float32"):
+        data = random_data(generator, (2, 24), dtype)
+        for dense in (
+            Case("snn.binary_dense", (data, signs)),
+            Case("snn.subset_dense", (data, subset, indices)),
+        ):
+            assert candidates(dense.call(*dense.parameters()), AVX2)
+        assert candidates(call(8, 8, 8, dtype), AVX2)
+
+
+def test_many_outputs_share_responses_few_do_not() -> None:
+    assert choose(call(512, 7, 32), AVX512)[0].name == "subset_gather"
+    assert choose(call(64, 56, 256), AVX512)[0].name == "xnor_popcount"
+
+
+def test_without_a_popcount_instruction_the_gather_wins_earlier() -> None:
+    assert choose(call(64, 56, 32), AVX512)[0].name == "xnor_popcount"
+    assert choose(call(64, 56, 32), AVX2)[0].name == "subset_gather"
+
+
+def test_float_data_are_never_counted() -> None:
+    names = [strategy.name for strategy in candidates(call(64, 14, 32, "float32"), AVX512)]
+    assert names == ["subset_gather", "decoded_dense"]
+
+
+def test_the_reason_names_costs_and_what_decides() -> None:
+    strategy, reason = choose(call(512, 7, 32), AVX512)
+    assert reason.startswith("32 responses of an input unit serve 512 outputs")
+    for name in (strategy.name, "xnor_popcount"):
+        assert name in reason
+
+
+def test_a_unit_too_large_for_bytes_is_an_obstacle() -> None:
+    generator = np.random.default_rng(0)
+    data = random_data(generator, (1, 15, 5, 5), "int8")
+    subset, indices = random_signs(generator, (4, 15, 3, 3)), np.zeros((2, 1), np.uint8)
+    large = Case("snn.subset_conv2d", (data, subset, indices), case(8, 8, 8).attrs)
+    obstacle = STRATEGIES["subset_gather"].obstacle(large.call(*large.parameters()), AVX2)
+    assert obstacle == "a unit of 135 weights overflows an 8-bit response"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        ("subset_lookup", "known are subset_gather, xnor_popcount, decoded_dense"),
+        ("decoded_dense", "cannot compute a snn.subset_conv2d: sums of signs are integers"),
+    ],
+)
+def test_a_strategy_that_cannot_be_taken_is_refused(strategy: str, message: str) -> None:
+    wrong = call(8, 8, 8, strategy=strategy)
+    with parse_target("host"), pytest.raises(errors.ModelError, match=message):
+        LEGALIZATIONS["snn.subset_conv2d"](relax.BlockBuilder(), wrong)
+
+
+def test_lowering_without_a_target_is_refused() -> None:
+    assert Target.current(allow_none=True) is None
+    with pytest.raises(errors.TargetError, match="inside `with target:`"):
+        LEGALIZATIONS["snn.subset_conv2d"](relax.BlockBuilder(), call(8, 8, 8))
+
+
+def test_an_unknown_operator_is_refused() -> None:
+    x = relax.Var("x", relax.TensorType((1, 2), "float32"))
+    with pytest.raises(ValueError, match=r"relax\.add is not an operator of this project"):
+        choose(relax.op.add(x, x), AVX2)
+
+
+def test_legalizations_cover_every_operator() -> None:
+    assert set(OPERATORS) <= set(LEGALIZATIONS)
