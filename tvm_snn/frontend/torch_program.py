@@ -19,6 +19,7 @@ from torch.fx import Node
 from ..errors import ModelError, UnsupportedOperatorError
 from .checks import INPUT_DTYPES, check_finite
 from .layer_names import LayerName, name_layers
+from .messages import first_sentence
 from .torch_constants import fold_constants, named_tensors
 
 
@@ -47,7 +48,7 @@ def load_program(path: Path) -> ExportedProgram:
             return torch.export.load(path)
     except Exception as error:
         raise ModelError(
-            f"{path} is not a readable exported program ({_first_line(error)}). Write it with "
+            f"{path} is not a readable exported program ({first_sentence(error)}). Write it with "
             "torch.export.save, from PyTorch 2.13 or older."
         ) from error
 
@@ -74,9 +75,9 @@ def _export(model: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
             return torch.export.export(model, args, kwargs)
     except Exception as error:
         raise ModelError(
-            f"torch.export cannot export {type(model).__name__}: {_first_line(error)} Check that "
-            "example_inputs fit the model's forward, and that forward has no control flow that "
-            "depends on values."
+            f"torch.export cannot export {type(model).__name__}: {first_sentence(error)} Check "
+            "that example_inputs fit the model's forward, and that forward has no control flow "
+            "that depends on values."
         ) from error
 
 
@@ -208,7 +209,7 @@ def _to_relax(program: ExportedProgram) -> tvm.IRModule:
 def _import_failure(error: Exception) -> str:
     return (
         f"TVM's PyTorch importer rejects the exported program: {type(error).__name__}: "
-        f"{_first_line(error)}"
+        f"{first_sentence(error)}"
     )
 
 
@@ -237,10 +238,3 @@ def _module_path(node: Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     paths = [path for path, _ in stack.values()]
     return paths[-1] if paths else ""
-
-
-def _first_line(error: Exception) -> str:
-    """Return the first line of an error's message, ended like a sentence."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    line = lines[0] if lines else type(error).__name__
-    return line if line.endswith((".", "!", "?")) else f"{line}."
