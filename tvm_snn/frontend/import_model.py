@@ -8,6 +8,7 @@ import tvm
 
 from ..errors import ModelError
 from .checks import check_module
+from .negative_indices import wrap_negative_indices
 from .relax_module import import_relax
 
 
@@ -27,7 +28,7 @@ def import_model(model: Any, example_inputs: Any = None) -> tvm.IRModule:
     Raises ModelError for a model that is malformed, dynamic, stateful, not in float32 or has
     weights that are not finite; UnsupportedOperatorError for an operator that cannot be imported.
     """
-    module = _import(model, example_inputs)
+    module = wrap_negative_indices(_import(model, example_inputs))
     check_module(module)
     return module
 

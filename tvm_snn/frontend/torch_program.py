@@ -21,6 +21,8 @@ from .checks import INPUT_DTYPES, check_finite
 from .layer_names import LayerName, name_layers
 from .messages import first_sentence
 from .torch_constants import fold_constants, named_tensors
+from .torch_converters import CONVERTERS
+from .torch_decompositions import decomposition_table
 
 
 def import_torch_module(model: torch.nn.Module, example_inputs: Any) -> tvm.IRModule:
@@ -61,7 +63,7 @@ def import_program(program: ExportedProgram, example_inputs: Any = None) -> tvm.
     _check_inputs(program)
     _check_weights(program)
     with _quiet():
-        program = program.run_decompositions()
+        program = program.run_decompositions(decomposition_table())
         _check_stateless(program)
         program = fold_constants(program)
         layers = _layers(program)
@@ -191,8 +193,13 @@ def _to_relax(program: ExportedProgram) -> tvm.IRModule:
 
     try:
         return from_exported_program(
-            program, run_ep_decomposition=False, unwrap_unit_return_tuple=True
+            program,
+            custom_convert_map=CONVERTERS,
+            run_ep_decomposition=False,
+            unwrap_unit_return_tuple=True,
         )
+    except UnsupportedOperatorError:
+        raise
     except AssertionError as error:
         # The importer lists the functions it lacks in an assertion's message.
         lacking = re.findall(r"'?([\w.]+)'?", str(error).partition("[")[2].partition("]")[0])
