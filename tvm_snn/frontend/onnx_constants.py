@@ -5,6 +5,7 @@ Binary networks binarise their weights inside `forward`; exporters write that wo
 
 from collections import Counter
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 import onnx
@@ -18,6 +19,9 @@ from onnxscript.ir.passes.common import LiftConstantsToInitializersPass
 MAX_SEQUENTIAL = 64
 """Sums of up to so many terms are made term by term."""
 
+MAX_GROWTH = 16
+"""An Expand that repeats its input more often is left to TVM, which broadcasts for nothing."""
+
 _REDUCTIONS = ("ReduceL2", "ReduceSum", "ReduceSumSquare")
 _RANDOM = ("Bernoulli", "Dropout", "Multinomial", "RandomNormalLike", "RandomUniformLike")
 
@@ -26,8 +30,8 @@ def fold_constants(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model with local functions inlined and constant nodes evaluated.
 
     onnxscript folds shape arithmetic, what is left is folded node by node; no other rewrite is
-    made, so that every layer stays as its node says. `Expand` stays: a bias expanded to the size
-    of an activation is large, and TVM broadcasts for nothing. The model is not changed.
+    made, so that every layer stays as its node says. An `Expand` to many times the size stays: a
+    bias expanded to the size of an activation is large. The model is not changed.
     """
     graph = ir.from_proto(model)
     optimizer.inline(graph)
@@ -86,11 +90,18 @@ def _reads(node: onnx.NodeProto) -> Iterator[str]:
 
 
 def _is_foldable(node: onnx.NodeProto, values: dict[str, NDArray]) -> bool:
-    if node.op_type in ("Expand", "Constant", *_RANDOM) or not node.input:
+    if node.op_type in ("Constant", *_RANDOM) or not node.input:
         return False
     if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
         return False
-    return all(not name or name in values for name in node.input)
+    if not all(not name or name in values for name in node.input):
+        return False
+    return node.op_type != "Expand" or not _grows(*(values[name] for name in node.input))
+
+
+def _grows(array: NDArray, shape: NDArray) -> bool:
+    """Tell whether expanding an array to a shape makes much out of little."""
+    return prod(np.broadcast_shapes(array.shape, tuple(shape))) > MAX_GROWTH * array.size
 
 
 def _evaluate(

@@ -5,6 +5,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+import tvm
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn import functional
@@ -20,7 +21,9 @@ from tests.tvm_snn.frontend.exports import (
     torch_outputs,
 )
 from tvm_snn.frontend import import_model
-from tvm_snn.relay_passes.layers import operator_name, var_bindings
+from tvm_snn.frontend.onnx_constants import ReduceSum
+from tvm_snn.relay_passes.clean import clean
+from tvm_snn.relay_passes.layers import layer_bindings, operator_name, var_bindings
 
 RNG = np.random.default_rng(0)
 X = torch.randn(1, 2, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -294,6 +297,13 @@ ONNX_NETWORKS = {
         ],
         [weight("b", 1, 2, 1, 1), ("shape", np.array([1, 2, 8, 8]))],
     ),
+    "Expand of a weight": onnx_model(
+        [
+            helper.make_node("Expand", ["kernel", "shape"], ["w"]),
+            node("Conv", "image", "w"),
+        ],
+        [weight("kernel", 1, 2, 3, 3), ("shape", np.array([3, 1, 1, 1]))],
+    ),
     "weights that are computed": onnx_model(
         [
             helper.make_node("Sign", ["w"], ["signs"]),
@@ -373,3 +383,25 @@ def test_opsets_of_the_dynamo_exporter(tmp_path, opset):
     module = import_model(str(path))
     assert names_of_layers(module) == ["0", "3"]
     assert_computes(module, (X,), torch_outputs(model, X))
+
+
+def test_expanded_biases_stay_small():
+    cleaned = clean(import_model(ONNX_NETWORKS["Expand"]))
+    (binding,) = var_bindings(cleaned["main"])
+    assert [int(size) for size in binding.value.args[1].ty.shape.values] == [1, 2, 1, 1]
+
+
+def test_weights_are_constants_however_they_were_made():
+    for name in ("weights that are computed", "gathered weights", "Expand of a weight"):
+        (layer,) = layer_bindings(import_model(ONNX_NETWORKS[name])["main"])
+        assert isinstance(layer.value.args[1], tvm.ir.GenericConst)
+
+
+def test_reductions_add_in_the_frameworks_order():
+    """numpy's pairwise sum rounds otherwise, and an argmin over near ties would show it."""
+    x = RNG.normal(size=(1000, 9)).astype("float32")
+    expected = x[:, 0].copy()
+    for column in range(1, 9):
+        expected += x[:, column]
+    np.testing.assert_array_equal(ReduceSum.eval(x, np.array([1]), keepdims=0), expected)
+    assert (x.sum(axis=1) != expected).any()
