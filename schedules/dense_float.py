@@ -20,7 +20,7 @@ from ..ops import ConvGeometry, static_shape
 from ..target import Features
 from .decode import DENSE_OPERATORS, binary_weight, weight_shape
 from .emit import core_stage, emit_kernel, emit_packing
-from .planes import Convolution, Planes, convolution_of, fitting_block
+from .planes import Convolution, Planes, convolution_of, fitting_block, job_splits
 from .shapes import shape_of
 
 NAME = "decoded_dense"
@@ -166,6 +166,7 @@ class _Core:
         block, blocks, tile, tiles = layout.block, layout.blocks, self.tile, self.tiles
         images, vectors = conv.batch * conv.groups, block // lanes
         kh, kw = conv.kernel
+        splits = job_splits(images * blocks, tiles)
 
         @T.prim_func(s_tir=True, private=True)
         def core(
@@ -173,14 +174,15 @@ class _Core:
             weights: T.Buffer(weights.shape, "float32"),
             flat: T.Buffer((conv.batch, conv.groups * tiles * tile, blocks * block), "float32"),
         ):
-            for job in T.parallel(images * blocks):
+            for job in T.parallel(splits * images * blocks):
                 with T.sblock("block_of_pixels"):
-                    v = T.axis.spatial(images * blocks, job)
+                    v = T.axis.spatial(splits * images * blocks, job)
                     sums = T.sblock_alloc_buffer((tile, vectors, lanes), "float32", scope="local")
-                    n: T.let = v // blocks // conv.groups
+                    n: T.let = v // blocks % images // conv.groups
+                    first: T.let = v // (images * blocks) * (tiles // splits)
                     group: T.let = v // blocks % conv.groups
                     q: T.let = v % blocks * block
-                    for ot in range(tiles):
+                    for ot in range(tiles // splits):
                         for o in T.unroll(tile):
                             for vector in T.unroll(vectors):
                                 for px in T.vectorized(lanes):
@@ -200,13 +202,17 @@ class _Core:
                                                         i,
                                                         j,
                                                     )
-                                                    * weights[group, ot, (c * kh + i) * kw + j, o]
+                                                    * weights[
+                                                        group, first + ot, (c * kh + i) * kw + j, o
+                                                    ]
                                                 )
                         for o in T.unroll(tile):
                             for vector in T.unroll(vectors):
                                 for px in T.vectorized(lanes):
                                     flat[
-                                        n, (group * tiles + ot) * tile + o, q + vector * lanes + px
+                                        n,
+                                        (group * tiles + first + ot) * tile + o,
+                                        q + vector * lanes + px,
                                     ] = sums[o, vector, px]
 
         return core

@@ -17,6 +17,9 @@ from ..ops import ConvGeometry
 from ..tvm_api import attrs_dict
 from .shapes import shape_of
 
+_JOBS = 16
+"""Parallel jobs of a kernel, at least, where the image alone does not give them."""
+
 
 @dataclass(frozen=True)
 class Convolution:
@@ -219,3 +222,9 @@ def fitting_block(conv: Convolution, widest: int, narrowest: int) -> int:
             best = block
         block //= 2
     return best
+
+
+def job_splits(blocks: int, tiles: int) -> int:
+    """Return into how many equal parts to split tiles of outputs, to have work for all threads."""
+    wanted = max(1, _JOBS // blocks)
+    return max(parts for parts in range(1, wanted + 1) if tiles % parts == 0)

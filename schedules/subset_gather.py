@@ -14,6 +14,9 @@ sign(0)) need no care: they are added like everything else.
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
 
+from functools import reduce
+from operator import add
+
 from tvm import relax, te
 from tvm.ir import Expr
 from tvm.script import tirx as T
@@ -34,8 +37,8 @@ UNROLLED_UNITS = 14
 CACHE_BYTES = 32 * 1024
 """First-level data cache that a table of responses may fill."""
 _INT8_MAX = 127
-_CYCLES = 0.8
-"""Cycles of a vector instruction, each of which loads from the first-level cache."""
+_JOBS = 2
+"""Jobs below which an image's units are cut into parts; each part costs another round of adding."""
 _WIDENING = 5
 """Instructions that add the sum of a chunk to an output's total."""
 
@@ -51,7 +54,7 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
 
 
 def cycles(call: relax.Call, features: Features) -> float:
-    """Estimate the cycles of a call from its vector instructions."""
+    """Estimate the cycles of a call: one a vector instruction."""
     return _core(call, features).cycles(features)
 
 
@@ -67,8 +70,8 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
     data, subset, indices = call.args
     core = _core(call, features)
     pieces = emit_packing(bb, pack_pieces, subset)
-    if core.chunks * core.chunk > core.units:
-        indices = emit_packing(bb, pad_units, indices, units=core.chunks * core.chunk)
+    if core.filled_units > core.units:
+        indices = emit_packing(bb, pad_units, indices, units=core.filled_units)
     return emit_kernel(bb, NAME, core.compute, data, pieces, indices)
 
 
@@ -122,27 +125,46 @@ class _Core:
         narrowest = min(64, features.vector_bytes // lane_bytes)
         self.planes = Planes(conv, fitting_block(conv, 64, narrowest))
         self.block_bytes = self.planes.block * lane_bytes
+        self.parts = self._parts()
         self.chunk = self._best_chunk()
-        self.chunks = -(-self.units // self.chunk)
+        self.chunks = -(-self.units // (self.parts * self.chunk))
 
     @property
     def total(self) -> str:
-        """Dtype in which chunks are summed up."""
+        """Dtype that holds every result, in which chunks are summed up."""
         if self.dtype != "int8":
             return self.dtype
         return "int16" if self.conv.channels * self.conv.taps < 2**15 else "int32"
 
     def compute(self, data: te.Tensor, pieces: te.Tensor, indices: te.Tensor) -> te.Tensor:
         """Stages from the data to the result; see the module's description."""
-        planes = self.planes.read(data, self.chunks * self.chunk * self.unit)
+        planes = self.planes.read(data, self.filled_units * self.unit)
         flat = core_stage(NAME, self._core(planes, pieces, indices), planes, pieces, indices)
-        return self.planes.write(flat, "int32" if self.dtype == "int8" else self.dtype)
+        whole = te.compute(
+            flat.shape[1:],
+            lambda n, o, q: reduce(add, (flat[part, n, o, q] for part in range(self.parts))),
+            name="whole",
+        )
+        return self.planes.write(whole, "int32" if self.dtype == "int8" else self.dtype)
+
+    @property
+    def filled_units(self) -> int:
+        """Units of a group with those of zero data that fill the last chunk of every part."""
+        return self.parts * self.chunks * self.chunk
 
     def cycles(self, features: Features) -> float:
         """Estimate the cycles of the kernel."""
         jobs = self.conv.batch * self.conv.groups * self.planes.blocks
         vectors = max(1.0, self.block_bytes / features.vector_bytes)
-        return _CYCLES * jobs * vectors * self._instructions(self.chunk)
+        return jobs * vectors * self.parts * self._instructions(self.chunk)
+
+    def _parts(self) -> int:
+        """Return into how many parts to cut the units, to have work for several threads.
+
+        Only a small image needs it: its few blocks of pixels are the jobs otherwise.
+        """
+        blocks = self.conv.batch * self.conv.groups * self.planes.blocks
+        return max(1, _JOBS // blocks) if self.units >= _JOBS * UNROLLED_UNITS else 1
 
     def _best_chunk(self) -> int:
         """Return the units of a chunk for which a block of pixels costs the fewest instructions."""
@@ -156,7 +178,7 @@ class _Core:
         """Vector instructions for a block of pixels, were the units taken in such chunks."""
         response = 8 * self.pieces + self.kernels * (self.pieces + 1)
         gather = self.conv.outputs * (chunk + _WIDENING)
-        return -(-self.units // chunk) * (gather + chunk * response)
+        return -(-self.units // (self.parts * chunk)) * (gather + chunk * response)
 
     def _piece_sum(self, planes: te.Tensor, n: Expr, c: Expr, q: Expr, p: Expr, code: Expr) -> Expr:
         """Sum of piece p's inputs, each with the sign that its bit of `code` says."""
@@ -180,7 +202,8 @@ class _Core:
         conv, block, blocks = self.conv, self.planes.block, self.planes.blocks
         dtype, total, unit = self.dtype, self.total, self.unit
         chunk, chunks = self.chunk, self.chunks
-        channels = chunks * chunk * unit
+        channels, parts = self.filled_units * unit, self.parts
+        jobs = conv.batch * conv.groups * blocks
         pair = 2 if chunk % 2 == 0 else 1
         piece_count, piece_sum, response = self.pieces, self._piece_sum, self._response
         per_piece = T.unroll if piece_count <= 6 else T.serial
@@ -191,16 +214,17 @@ class _Core:
             planes: T.Buffer(planes.shape, dtype),
             pieces: T.Buffer(pieces.shape, "uint8"),
             indices: T.Buffer(indices.shape, "uint8"),
-            flat: T.Buffer((conv.batch, image_outputs, blocks * block), total),
+            flat: T.Buffer((parts, conv.batch, image_outputs, blocks * block), total),
         ):
-            for job in T.parallel(conv.batch * conv.groups * blocks):
+            for job in T.parallel(parts * jobs):
                 with T.sblock("block_of_pixels"):
-                    v = T.axis.spatial(conv.batch * conv.groups * blocks, job)
+                    v = T.axis.spatial(parts * jobs, job)
+                    part: T.let = v // jobs
                     sums = T.sblock_alloc_buffer((pair, piece_count, 8, block), dtype)
                     responses = T.sblock_alloc_buffer((chunk, self.kernels, block), dtype)
                     partial = T.sblock_alloc_buffer((block,), dtype, scope="local")
                     totals = T.sblock_alloc_buffer((conv.outputs, block), total)
-                    n: T.let = v // (conv.groups * blocks)
+                    n: T.let = v % jobs // (conv.groups * blocks)
                     group: T.let = v // blocks % conv.groups
                     q: T.let = v % blocks * block
                     for o in range(conv.outputs):
@@ -216,7 +240,8 @@ class _Core:
                                                 planes,
                                                 n,
                                                 group * channels
-                                                + (ch * chunk + pu * pair + u) * unit,
+                                                + ((part * chunks + ch) * chunk + pu * pair + u)
+                                                * unit,
                                                 q + px,
                                                 p,
                                                 code,
@@ -238,7 +263,10 @@ class _Core:
                                             u,
                                             T.Cast(
                                                 "int32",
-                                                indices[group * conv.outputs + o, ch * chunk + u],
+                                                indices[
+                                                    group * conv.outputs + o,
+                                                    (part * chunks + ch) * chunk + u,
+                                                ],
                                             ),
                                             px,
                                         ]
@@ -247,6 +275,6 @@ class _Core:
                                 totals[o, px] = totals[o, px] + T.Cast(total, partial[px])
                     for o in range(conv.outputs):
                         for px in T.vectorized(block):
-                            flat[n, group * conv.outputs + o, q + px] = totals[o, px]
+                            flat[part, n, group * conv.outputs + o, q + px] = totals[o, px]
 
         return core

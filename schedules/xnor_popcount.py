@@ -24,7 +24,7 @@ from tvm.tirx import PrimFunc
 from ..target import Features
 from .decode import binary_weight, weight_shape
 from .emit import core_stage, emit_kernel, emit_packing
-from .planes import Convolution, Planes, convolution_of, fitting_block
+from .planes import Convolution, Planes, convolution_of, fitting_block, job_splits
 from .shapes import shape_of
 
 NAME = "xnor_popcount"
@@ -268,6 +268,7 @@ class _Convolution:
         block, blocks, tile, tiles = layout.block, layout.blocks, self.tile, self.tiles
         lanes, total, images = self.lanes, self.total, conv.batch * conv.groups
         vectors = block // lanes
+        splits = job_splits(images * blocks, tiles)
         kw, taps = conv.kernel[1], conv.taps
         steps = self.words.count * taps
 
@@ -283,12 +284,13 @@ class _Convolution:
             weights: T.Buffer(weights.shape, dtype),
             flat: T.Buffer((conv.batch, conv.groups * tiles * tile, blocks * block), total),
         ):
-            for job in T.parallel(images * blocks):
+            for job in T.parallel(splits * images * blocks):
                 with T.sblock("block_of_pixels"):
-                    v = T.axis.spatial(images * blocks, job)
+                    v = T.axis.spatial(splits * images * blocks, job)
                     present = T.sblock_alloc_buffer((vectors, lanes), dtype, scope="local")
                     differ = T.sblock_alloc_buffer((tile, vectors, lanes), dtype, scope="local")
-                    image: T.let = v // blocks
+                    image: T.let = v // blocks % images
+                    first: T.let = v // (images * blocks) * (tiles // splits)
                     n: T.let = image // conv.groups
                     group: T.let = image % conv.groups
                     q: T.let = v % blocks * block
@@ -301,7 +303,7 @@ class _Convolution:
                                 present[vector, px] = present[vector, px] + T.popcount(
                                     bit(bits, image, step, 1, q + vector * lanes + px)
                                 )
-                    for ot in range(tiles):
+                    for ot in range(tiles // splits):
                         for o in T.unroll(tile):
                             for vector in T.unroll(vectors):
                                 for px in T.vectorized(lanes):
@@ -313,7 +315,7 @@ class _Convolution:
                                         differ[o, vector, px] = differ[o, vector, px] + T.popcount(
                                             (
                                                 bit(bits, image, step, 0, q + vector * lanes + px)
-                                                ^ weights[group, ot, step, o]
+                                                ^ weights[group, first + ot, step, o]
                                             )
                                             & bit(bits, image, step, 1, q + vector * lanes + px)
                                         )
@@ -321,7 +323,9 @@ class _Convolution:
                             for vector in T.unroll(vectors):
                                 for px in T.vectorized(lanes):
                                     flat[
-                                        n, (group * tiles + ot) * tile + o, q + vector * lanes + px
+                                        n,
+                                        (group * tiles + first + ot) * tile + o,
+                                        q + vector * lanes + px,
                                     ] = T.Cast(total, present[vector, px]) - T.Cast(total, 2) * (
                                         T.Cast(total, differ[o, vector, px])
                                     )
