@@ -34,9 +34,13 @@ PIECE = 3
 """Weights in a piece: 2^3 sums a piece are few enough to compute them all."""
 UNROLLED_UNITS = 14
 """Longest chunk of units: the gather's inner loop is unrolled over it."""
-CACHE_BYTES = 32 * 1024
-"""First-level data cache that a table of responses may fill."""
+BLOCKS = {"int8": 64, "float32": 32}
+"""Pixels in a block, at most, by dtype."""
+CACHE_BYTES = 28 * 1024
+"""First-level data cache that piece sums and responses may fill; totals need some of it too."""
 _INT8_MAX = 127
+_CYCLES = {"int8": 1.0, "float32": 0.7}
+"""Cycles of a vector instruction: floats share their index loads among more vectors."""
 _JOBS = 2
 """Jobs below which an image's units are cut into parts; each part costs another round of adding."""
 _WIDENING = 5
@@ -48,13 +52,13 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
     if call.op.name != "snn.subset_conv2d":
         return f"{call.op.name} has no subset responses over pixels"
     _, unit, kh, kw = shape_of(call.args[1])
-    if unit * kh * kw > _INT8_MAX:
+    if str(call.args[0].ty.dtype) == "int8" and unit * kh * kw > _INT8_MAX:
         return f"a unit of {unit * kh * kw} weights overflows an 8-bit response"
     return None
 
 
 def cycles(call: relax.Call, features: Features) -> float:
-    """Estimate the cycles of a call: one a vector instruction."""
+    """Estimate the cycles of a call from its vector instructions."""
     return _core(call, features).cycles(features)
 
 
@@ -122,8 +126,8 @@ class _Core:
         self.weights = unit * conv.taps
         self.pieces = -(-self.weights // PIECE)
         lane_bytes = 1 if dtype == "int8" else 4
-        narrowest = min(64, features.vector_bytes // lane_bytes)
-        self.planes = Planes(conv, fitting_block(conv, 64, narrowest))
+        narrowest = min(BLOCKS[dtype], features.vector_bytes // lane_bytes)
+        self.planes = Planes(conv, fitting_block(conv, BLOCKS[dtype], narrowest))
         self.block_bytes = self.planes.block * lane_bytes
         self.parts = self._parts()
         self.chunk = self._best_chunk()
@@ -156,7 +160,8 @@ class _Core:
         """Estimate the cycles of the kernel."""
         jobs = self.conv.batch * self.conv.groups * self.planes.blocks
         vectors = max(1.0, self.block_bytes / features.vector_bytes)
-        return jobs * vectors * self.parts * self._instructions(self.chunk)
+        instructions = jobs * vectors * self.parts * self._instructions(self.chunk)
+        return _CYCLES[self.dtype] * instructions
 
     def _parts(self) -> int:
         """Return into how many parts to cut the units, to have work for several threads.
@@ -171,7 +176,8 @@ class _Core:
         longest = UNROLLED_UNITS
         if self.dtype == "int8":
             longest = min(longest, _INT8_MAX // self.weights)
-        longest = min(longest, max(2, CACHE_BYTES // (self.kernels * self.block_bytes)))
+        table = CACHE_BYTES // self.block_bytes - 2 * 8 * self.pieces
+        longest = min(longest, max(2, table // self.kernels))
         return min(range(1, longest + 1), key=self._instructions)
 
     def _instructions(self, chunk: int) -> int:
