@@ -4,9 +4,11 @@ Binary networks binarise their weights inside `forward`; the exported graph repe
 every input. PyTorch evaluates it here, with its own kernels, before TVM sees the graph.
 """
 
+import operator
 from typing import Any
 
 import torch
+from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.export.graph_signature import (
     ExportGraphSignature,
@@ -16,9 +18,13 @@ from torch.export.graph_signature import (
 )
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.node import map_arg
+from torch.utils._pytree import tree_leaves
 
 MAX_GROWTH = 16
 """An `expand` that repeats its input more often is left to TVM, which broadcasts for nothing."""
+
+MAX_CREATED = 4096
+"""Elements of a tensor made from nothing (`arange`, `full`) up to which it is written out."""
 
 
 def fold_constants(program: ExportedProgram) -> ExportedProgram:
@@ -88,21 +94,22 @@ def _evaluate(program: ExportedProgram, tensors: dict[str, torch.Tensor]) -> dic
 
 
 def _is_foldable(node: Node) -> bool:
+    """Tell whether a node, given constant inputs, is a constant worth writing out."""
     target = node.target
-    if node.op != "call_function" or not node.all_input_nodes:
+    if node.op != "call_function" or any(user.op == "output" for user in node.users):
         return False
-    if any(user.op == "output" for user in node.users):
-        return False
-    if isinstance(target, torch._ops.OpOverload):
+    if isinstance(target, OpOverload):
         if torch.Tag.nondeterministic_seeded in target.tags:
             return False
-        if target is torch.ops.aten.expand.default:
-            source, result = node.all_input_nodes[0].meta["val"], node.meta["val"]
-            return result.numel() <= MAX_GROWTH * source.numel()
-    elif getattr(target, "__name__", "") != "getitem":
+    elif target is not operator.getitem:
         return False
-    leaves = torch.utils._pytree.tree_leaves(node.meta.get("val"))
-    return bool(leaves) and all(isinstance(leaf, torch.Tensor) for leaf in leaves)
+    results = tree_leaves(node.meta.get("val"))
+    if not results or not all(isinstance(result, torch.Tensor) for result in results):
+        return False
+    if target is torch.ops.aten.expand.default:
+        return results[0].numel() <= MAX_GROWTH * node.all_input_nodes[0].meta["val"].numel()
+    # An arange that indexes is folded; ones of the size of an activation are left to TVM.
+    return bool(node.all_input_nodes) or results[0].numel() <= MAX_CREATED
 
 
 def _on_cpu(kwargs: dict[str, Any]) -> dict[str, Any]:
