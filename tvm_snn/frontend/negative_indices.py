@@ -57,5 +57,5 @@ class _Wrapper(PyExprMutator):
         data, index = visited.args[:2]
         shape = static_shape(data.ty) or ()
         axis = visited.attrs.axis
-        size = int(np.prod(shape)) if axis is None else shape[int(axis)]
+        size = shape[0 if axis is None else int(axis)]
         return relax.op.take(data, wrapped(self.builder_, index, size), axis, "fast")

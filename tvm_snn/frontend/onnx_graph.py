@@ -17,6 +17,7 @@ from ..errors import ModelError, UnsupportedOperatorError
 from .checks import check_finite
 from .layer_names import name_layers
 from .messages import first_sentence
+from .onnx_attributes import check_attributes
 from .onnx_constants import fold_constants
 from .onnx_names import layers_of
 from .onnx_shapes import fix_shapes
@@ -51,6 +52,7 @@ def import_onnx(model: onnx.ModelProto, example_inputs: Any = None) -> tvm.IRMod
     _check_operators(copy)
     _check_weights(copy.graph)
     folded = _fold(copy)
+    check_attributes(folded)
     return name_layers(_to_relax(folded), layers_of(folded.graph))
 
 
