@@ -1,6 +1,7 @@
 """Interleaved timing, the description of the machine, and the files that results go to."""
 
 import json
+import os
 import platform
 import statistics
 import time
@@ -50,9 +51,10 @@ def interleaved(
 
 
 def machine() -> dict[str, Any]:
-    """Return what a reader needs to judge a figure: processor, versions, date."""
+    """Return what a reader needs to judge a figure: processor, what else ran, versions, date."""
     return {
         "processor": _processor(),
+        "load of the machine before the run": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{name: version(name) for name in _PACKAGES},
         "date": datetime.now(UTC).date().isoformat(),

@@ -1,4 +1,9 @@
-"""What a strategy is, the table of all of them, and the choice among them."""
+"""What a strategy is, the table of all of them, and the choice among them.
+
+A strategy is a module with NAME, `obstacle`, `legalize`, `cycles` and `remark` (see `Strategy`),
+listed in STRATEGIES. Its kernel is `planes` (or another way to read the data), a core in TVMScript
+and a plain rearrangement of the result; the tests in tests/schedules run every strategy listed.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
