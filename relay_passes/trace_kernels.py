@@ -100,7 +100,10 @@ class _Tracer:
     def _key(self, expr: relax.Expr) -> tuple:
         """Return what identifies a computation: the function called and the values it reads."""
         if isinstance(expr, relax.Var):
-            return ("variable", self._resolve(expr))
+            origin = self._resolve(expr)
+            # A scalar constant is an argument of the group that it is fused into.
+            constant = isinstance(origin, tvm.ir.GenericConst)
+            return self._key(origin) if constant else ("variable", origin)
         if isinstance(expr, relax.Call):
             return ("call", *map(self._key, [expr.op, *expr.args]))
         if isinstance(expr, relax.Tuple):
