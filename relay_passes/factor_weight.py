@@ -25,6 +25,11 @@ of numbers below s + |w|, that is by at most 2^-24 * (s + max|w|) each. With max
 times s that stays below 2^-16 of s, while weights that were never binarized differ by far more.
 """
 
+JOINT_STRUCTURE = 0.6
+"""Part of the usual unit's bits below which a larger unit is taken for the layer's own structure.
+
+Paired units from 64, 32 or 16 patterns come to 0.43, 0.42 and 0.4."""
+
 _SAMPLE = 4096
 _MIN_PATTERN_BITS = 4
 _ALIGNMENT_ROUNDS = 20
@@ -93,16 +98,24 @@ def factor_signs(weight: NDArray[np.float32]) -> SignedWeight | str:
 def find_subset(signs: NDArray[np.int8]) -> Subset | str:
     """Find the cheapest subset for signs (O, C/groups, kh, kw), or say why none is worth having.
 
-    All unit sizes that divide the channels are tried; the one that stores the fewest bits wins,
-    the smaller unit on a tie. A subset is worth having when an index is shorter than the unit and
-    every kernel serves two units or more on average: below that, almost any small layer would
-    count as sub-bit by accident. An output channel may enter with all its signs turned around,
-    because exporters fold negative BatchNorm factors into the weights.
+    The unit is the usual one (1 channel of a larger kernel, 8 of a 1x1) or any other that divides
+    the channels, if its indices and kernels take less than JOINT_STRUCTURE of the bits: units that
+    merely repeat smaller ones come close to that by accident, when the number of kernels is no
+    power of two or some are rare.
+
+    A subset is worth having when an index is shorter than the unit and every kernel serves two
+    units or more on average: below that, almost any small layer would count as sub-bit by
+    accident. An output channel may enter with all its signs turned around, because exporters fold
+    negative BatchNorm factors into the weights.
     """
-    found = [subset for unit in _unit_sizes(signs) if (subset := _subset_of(signs, unit))]
-    if found:
-        return min(found, key=lambda subset: (subset.stored_bits, subset.unit))
-    return _no_subset_reason(signs)
+    found = {unit: subset for unit in _unit_sizes(signs) if (subset := _subset_of(signs, unit))}
+    if not found:
+        return _no_subset_reason(signs)
+    best = min(found.values(), key=lambda subset: (subset.stored_bits, subset.unit))
+    usual = found.get(_usual_unit(signs))
+    if usual and best.stored_bits > JOINT_STRUCTURE * usual.stored_bits:
+        return usual
+    return best
 
 
 def _middle(magnitudes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -120,6 +133,11 @@ def _deviation_reason(deviation: NDArray) -> str:
         f"{int(bad.sum()):,} of {bad.size:,} {what} are not +-1: largest deviation "
         f"{float(deviation[o, c].max()):.2g} at o={o}, c={c}"
     )
+
+
+def _usual_unit(signs: NDArray[np.int8]) -> int:
+    """Return the unit of the paper: one channel of a kernel, 8 channels of a 1x1 kernel."""
+    return 1 if signs.shape[2] * signs.shape[3] > 1 else 8
 
 
 def _unit_sizes(signs: NDArray[np.int8]) -> list[int]:
@@ -189,8 +207,7 @@ def _no_subset_reason(signs: NDArray[np.int8]) -> str:
     if not sizes:
         return f"{signs.shape[1]} input channels do not divide into units of 4 to 64 bits"
     area = signs.shape[2] * signs.shape[3]
-    usual = 1 if area > 1 else 8
-    unit = usual if usual in sizes else sizes[0]
+    unit = _usual_unit(signs) if _usual_unit(signs) in sizes else sizes[0]
     codes = codes_from_signs(split_units(signs, unit))
     return (
         f"{codes.size:,} units of {unit * area} bits use {len(np.unique(codes)):,} distinct kernels"

@@ -129,3 +129,22 @@ def test_random_binary_layers_are_no_sub_bit_layers(shape, reason) -> None:
     found = find_subset(generator.choice(np.array([-1, 1], np.int8), shape))
     assert not isinstance(found, Subset)
     assert found.startswith(reason)
+
+
+@pytest.mark.parametrize("size", [16, 32, 64])
+def test_paired_units_are_told_from_single_ones_that_repeat(size: int) -> None:
+    paired = find_subset(layer_signs(64, 64, (3, 3), 2, size))
+    assert (paired.unit, paired.size) == (2, size)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 17, 33])
+def test_a_subset_of_no_power_of_two_keeps_the_usual_unit(size: int) -> None:
+    """Indices of joint units waste fewer bits there, but no structure of theirs is behind it."""
+    generator = np.random.default_rng(size)
+    codes = generator.choice(512, size, replace=False).astype(np.uint64)
+    often = generator.dirichlet(np.full(size, 0.3))
+    indices = generator.choice(size, (64, 64), p=often)
+    indices.flat[:size] = np.arange(size)
+    signs = join_units(signs_from_codes(codes, (1, 3, 3)), indices)
+    subset = find_subset(signs)
+    assert (subset.unit, subset.size) == (1, size)
