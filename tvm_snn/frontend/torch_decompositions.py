@@ -36,14 +36,6 @@ def _subtract_scalar(left: Tensor, right: Any, alpha: float = 1) -> Any:
     return NotImplemented if alpha == 1 else left - right * alpha
 
 
-def _subtract_from(left: Tensor, right: Any, *, alpha: float = 1) -> Any:
-    return NotImplemented if alpha == 1 else right - left * alpha
-
-
-def _subtract_from_scalar(left: Tensor, right: Any, alpha: float = 1) -> Any:
-    return NotImplemented if alpha == 1 else right - left * alpha
-
-
 def _elu(x: Tensor, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Any:
     """SELU and CELU are ELU with these scales."""
     if scale == 1 and input_scale == 1:
@@ -98,8 +90,6 @@ _DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten.add.Scalar: _add_scalar,
     aten.sub.Tensor: _subtract,
     aten.sub.Scalar: _subtract_scalar,
-    aten.rsub.Tensor: _subtract_from,
-    aten.rsub.Scalar: _subtract_from_scalar,
     aten.elu.default: _elu,
     aten.avg_pool2d.default: _average_pool,
     aten.var_mean.correction: _variance_and_mean,
