@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tvm import relax
 
+from tvm_snn.errors import ModelError
 from tvm_snn.ops import (
     OPERATORS,
     ConvGeometry,
@@ -175,11 +176,11 @@ _CONV = ConvGeometry().attrs()
 def test_what_does_not_fit_is_refused(operator, shapes, attrs, message) -> None:
     dtypes = ["int8", "int8", "uint8"]
     arguments = [_var(f"a{n}", shape, dtypes[n]) for n, shape in enumerate(shapes)]
-    with pytest.raises(Exception, match=message.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(ModelError, match=message.replace("(", r"\(").replace(")", r"\)")):
         _infer(OPERATORS[operator](*arguments, **attrs, strategy=""))
 
 
 def test_float64_data_is_refused() -> None:
     call = binary_dense(_var("x", (2, 8), "float64"), _var("w", (4, 8), "int8"), strategy="")
-    with pytest.raises(Exception, match="float64; expected is int8 or float32"):
+    with pytest.raises(ModelError, match="float64; expected is int8 or float32"):
         _infer(call)
