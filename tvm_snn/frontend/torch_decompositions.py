@@ -1,4 +1,4 @@
-"""Operators of PyTorch of which TVM's importer drops an argument, as operators that it reads right.
+"""Operators of PyTorch of which TVM's importer drops an argument, as others that it reads right.
 
 Each function here is the operator in PyTorch itself; NotImplemented leaves the operator as it is,
 when the argument that would be dropped has no effect.
@@ -78,11 +78,19 @@ def _variance_and_mean(
 
 def _adaptive_max_pool(x: Tensor, output_size: Sequence[int]) -> Any:
     """The global maximum; other sizes are left to the importer."""
-    if tuple(output_size) not in ((1,), (1, 1)):
+    if tuple(output_size) != (1, 1):
         return NotImplemented
-    return torch.max(x.flatten(-2), -1, keepdim=True).values[..., None], torch.argmax(
-        x.flatten(-2), -1, keepdim=True
-    )[..., None]
+    index = torch.argmax(x.flatten(-2), -1, keepdim=True)
+    return torch.amax(x, (-2, -1), keepdim=True), index.unsqueeze(-1)
+
+
+def _maximum_along(x: Tensor, dim: int, keepdim: bool = False) -> Any:
+    """Without the sorting that the importer makes of it, of which TVM has no kernel here."""
+    return torch.amax(x, dim, keepdim), torch.argmax(x, dim, keepdim)
+
+
+def _minimum_along(x: Tensor, dim: int, keepdim: bool = False) -> Any:
+    return torch.amin(x, dim, keepdim), torch.argmin(x, dim, keepdim)
 
 
 _DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
@@ -94,4 +102,6 @@ _DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten.avg_pool2d.default: _average_pool,
     aten.var_mean.correction: _variance_and_mean,
     aten.adaptive_max_pool2d.default: _adaptive_max_pool,
+    aten.max.dim: _maximum_along,
+    aten.min.dim: _minimum_along,
 }

@@ -102,6 +102,8 @@ ARGUMENTS = {
     "global maximum": nn.AdaptiveMaxPool2d(1),
     "amax": lambda x: x.amax((1, -1), keepdim=True) - x.amin(2, keepdim=True),
     "amax of all": lambda x: x.amax() + x.amin(),
+    "max and min along an axis": lambda x: x.max(1).values - x.min(2).values.sum(1, keepdim=True),
+    "where the maximum is": lambda x: x.max(1, keepdim=True).indices - x.min(1).indices[:, None],
     "logsumexp": lambda x: torch.logsumexp(x, 1),
     "var_mean": lambda x: sum(torch.var_mean(x, (2, 3), correction=0)),
     "squeeze axes of other sizes": lambda x: x[:, :1].squeeze().squeeze(0).squeeze((0, 1)),
