@@ -67,6 +67,11 @@ class Verification:
     output_difference: float = 0.0
     """Largest difference of an output from a reference run of its own, from input to output."""
 
+    close_calls: int = 0
+    """Signs of floats, not exactly zero, that lie within the tolerance of zero. They are equal
+    here; an engine that rounds differently may decide them otherwise, and everything that follows
+    from them."""
+
     @property
     def ties(self) -> int:
         """Number of signs that differ because their float is zero but for rounding."""
@@ -84,6 +89,11 @@ class Verification:
             text += (
                 f"\n{self.ties} signs differ where the float is zero but for rounding: {places}; "
                 f"the outputs differ by up to {self.output_difference:.2g} from a reference run"
+            )
+        if self.close_calls:
+            text += (
+                f"\n{self.close_calls} signs are of floats within rounding of zero: an engine that "
+                "rounds differently (PyTorch, onnxruntime) may decide them otherwise"
             )
         return text
 
@@ -113,7 +123,7 @@ def _verify(network: Network, arrays: list[NDArray]) -> Verification:
     values = [*arrays, *(weight.array for weight in network.artifact.weights)]
     weights = {weight.name: weight.array for weight in network.artifact.weights}
     cores = Cores(function, parse_target(network.artifact.target), weights)
-    comparison = _Comparison(function, _captured(network, arrays))
+    comparison = _Comparison(function, values, _captured(network, arrays))
     outputs = _as_tuple(evaluate(function, values, observe=comparison.observe))
     result = _as_tuple(network(*arrays))
     comparison.compare_outputs(outputs, result)
@@ -169,17 +179,24 @@ def _by_tensor(names: tuple[str, ...], buffers: list[NDArray]) -> dict[str, list
 class _Comparison:
     """Compares tensors as the reference computes them and hands it the compiled ones."""
 
-    def __init__(self, function: relax.Function, captured: dict[str, list[NDArray]]) -> None:
+    def __init__(
+        self,
+        function: relax.Function,
+        values: Sequence[NDArray],
+        captured: dict[str, list[NDArray]],
+    ) -> None:
         self.verification = Verification()
         self._captured = captured
         self._definitions: dict[relax.Expr, Any] = {
             binding.var: binding.value for binding in var_bindings(function)
         }
-        self._values: dict[relax.Expr, Any] = {}
+        self._values: dict[relax.Expr, Any] = dict(zip(function.params, values, strict=True))
 
     def observe(self, var: relax.Var, value: Any) -> Any:
         name = str(var.name)
         self._values[var] = value
+        if operator_name(self._definitions[var]) == "relax.sign":
+            self._count_close_calls(self._definitions[var].args[0])
         if name not in self._captured:
             return None
         expected = _as_tuple(value)
@@ -209,6 +226,11 @@ class _Comparison:
                     f"Output {number} of the compiled network is not what its kernels computed: "
                     f"it differs by {_difference(one_expected, one_found):.3g}."
                 )
+
+    def _count_close_calls(self, source: relax.Expr) -> None:
+        floats = self._values[source]
+        close = np.abs(floats) <= _tolerance(np.zeros_like(floats), floats)
+        self.verification.close_calls += int((close & (floats != 0)).sum())
 
     def _check(self, name: str, var: relax.Var, expected: NDArray, found: NDArray) -> Check:
         if expected.shape != found.shape or expected.dtype != found.dtype:

@@ -100,3 +100,12 @@ def test_a_sign_that_flips_away_from_zero_is_an_error() -> None:
     wrong = _with_other_weight(_signs_of_shifted_input(), "add.constant", lambda bias: bias - 2)
     with pytest.raises(tvm_snn.VerificationError, match="200 of 200 elements differ"):
         tvm_snn.verify(wrong, [np.ones((1, 8, 5, 5), np.float32)])
+
+
+def test_signs_that_another_engine_may_decide_otherwise_are_counted() -> None:
+    network = _signs_of_shifted_input()
+    data = np.ones((1, 8, 5, 5), np.float32)
+    data[0, :3, 2, 2] = 0
+    verification = tvm_snn.verify(network, [data])
+    assert (verification.ties, verification.close_calls) == (0, 3)
+    assert "3 signs are of floats within rounding of zero" in str(verification)
