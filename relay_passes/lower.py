@@ -68,6 +68,7 @@ def schedule_kernels(target: Target) -> tvm.transform.Pass:
 
 _LEGALIZE = tvm.transform.Sequential(
     [
+        relax.backend.DispatchSortScan(),
         relax.transform.LegalizeOps(LEGALIZATIONS),
         relax.transform.LiftTransformParams(),
     ]

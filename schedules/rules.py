@@ -15,6 +15,8 @@ from ..target import Features, features_of
 from .blocks import Axis, Block
 from .emit import STRATEGY
 
+_ROOT = "root"
+"""Block around all stages of a function that has several."""
 _WORTH_THREADS = 1 << 15
 """Turns of a loop nest below which starting threads costs more than it gains."""
 _JOBS = 64
@@ -26,8 +28,11 @@ _ROWS = 4
 def schedule_primfunc(func: tirx.PrimFunc, target: Target) -> tirx.PrimFunc:
     """Return the function with a schedule for the target; it computes the same.
 
-    Cores of ours, known by the annotation of their block, stay as they were written.
+    Cores of ours, known by the annotation of their block, stay as they were written. So do
+    functions that TVM wrote as one opaque block (sort, cumsum, scatter).
     """
+    if func.body.block.name_hint != _ROOT:
+        return func
     features = features_of(target)
     sch = s_tir.Schedule(tvm.IRModule({"main": func}), debug_mask="none")
     inline_elementwise(sch)
@@ -125,7 +130,7 @@ def _reduce_in_order(sch: s_tir.Schedule, block: Block) -> None:
 
 
 def _blocks(sch: s_tir.Schedule) -> list[SBlockRV]:
-    root = sch.get_sblock("root")
+    root = sch.get_sblock(_ROOT)
     return [rv for rv in sch.get_child_blocks(root) if STRATEGY not in sch.get(rv).annotations]
 
 

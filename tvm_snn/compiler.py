@@ -17,7 +17,7 @@ import tvm
 from tvm import relax
 
 from .artifact import Artifact, TensorSpec
-from .errors import TargetError
+from .errors import SnnError, TargetError, UnsupportedOperatorError
 from .frontend import import_model
 from .link import link
 from .network import Network
@@ -27,7 +27,7 @@ from .relay_passes.choose_strategies import choose_strategies, set_strategies
 from .relay_passes.clean import clean
 from .relay_passes.detect_layers import Layer, detect_layers
 from .relay_passes.lift_weights import lift_weights
-from .relay_passes.lower import lower
+from .relay_passes.lower import Lowered, lower
 from .relay_passes.name_bindings import name_bindings
 from .relay_passes.rewrite_layers import rewrite_layers
 from .report import Report, make_report
@@ -115,7 +115,7 @@ def build(detected: Detected, target: tvm.target.Target) -> Artifact:
     choices = choose_strategies(module, features)
     lifted = lift_weights(set_strategies(choices)(module))
     with phase("compiling kernels"):
-        lowered = lower(lifted.module, target)
+        lowered = _lower(lifted.module, target)
     main = lifted.module["main"]
     inputs = main.params[: len(main.params) - len(lifted.weights)]
     return Artifact(
@@ -130,6 +130,18 @@ def build(detected: Detected, target: tvm.target.Target) -> Artifact:
         network=tvm.ir.save_json(lifted.module),
         weights=lifted.weights,
     )
+
+
+def _lower(module: tvm.IRModule, target: tvm.target.Target) -> Lowered:
+    try:
+        return lower(module, target)
+    except SnnError:
+        raise
+    except Exception as error:
+        # Whatever TVM raises where it has no code for an operator, be it of its type or Python's.
+        raise UnsupportedOperatorError(
+            f"TVM cannot compile an operator of this network for {target}: {error}"
+        ) from error
 
 
 def _output_specs(main: relax.Function) -> tuple[TensorSpec, ...]:
