@@ -10,7 +10,7 @@ demo: $(INSTALLED)  ## Train, compile and run sub-bit networks on handwritten di
 	$(BIN)/python examples/digits.py
 
 test: check types  ## Everything that has to hold: style, types, tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
