@@ -51,6 +51,14 @@ def test_a_target_object_and_a_tag_pass_through() -> None:
         ("nonsense", "does not know the target"),
         ("no/such-tag", "does not know the target"),
         ({"kind": "llvm", "wrong": 1}, "does not know the target"),
+        ('{"kind": "llvm"', "is no JSON"),
+        (None, "not None"),
+        ("llvm -mtriple=zzz", "'zzz' is of no supported architecture"),
+        ({"kind": "llvm", "mtriple": "armvzzz-linux"}, "'armvzzz-linux' is of no supported"),
+        ('{"kind": "llvm", "mtriple": "zzz"}', "'zzz' is of no supported architecture"),
+        ("llvm -mattr=+avx2,+warp-drive", "no attribute '\\+warp-drive'"),
+        ("llvm -mattr=-warp-drive", "no attribute '-warp-drive'"),
+        ("llvm -mattr=avx2", "no attribute 'avx2'"),
     ],
 )
 def test_what_is_not_known_is_an_error_that_says_so(target, message) -> None:
