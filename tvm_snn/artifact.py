@@ -6,18 +6,17 @@ A zip archive with
     library.so      the machine code
     network.json    the network in Relax, without its weights, for verification
     weights/NAME    each weight, packed at as many bits as its elements carry
-Nothing in it is ever unpickled. Members carry a fixed date, so equal networks give equal files.
+and, as the archive's comment, the SHA-256 of the manifest. Nothing in it is ever unpickled.
+Members carry a fixed date, so equal networks give equal files.
 """
 
 import hashlib
 import json
 import os
 import struct
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +24,7 @@ from typing import Any, TypeVar
 import tvm
 
 from .errors import ArtifactError
+from .files import replacing
 from .relay_passes.trace_kernels import Kernel
 from .report import LayerRow, Report
 from .version import __version__
@@ -84,18 +84,20 @@ def write_artifact(artifact: Artifact, path: str | os.PathLike[str]) -> None:
     members = {_LIBRARY: artifact.library, _NETWORK: artifact.network.encode()}
     for weight in artifact.weights:
         members[_WEIGHTS + weight.name] = pack(weight)
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
+    hashes = {name: _hash(data) for name, data in members.items()}
     manifest = json.dumps(_manifest(artifact, hashes), indent=1).encode()
     path = Path(path)
     try:
-        with _replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for name, data in {_MANIFEST: manifest, **members}.items():
                 info = zipfile.ZipInfo(name, _DATE)
                 packed = name.startswith(_WEIGHTS)
                 info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
                 archive.writestr(info, data)
-    except OSError as error:
-        raise ArtifactError(f"Cannot write {path}: {error.strerror or error}.") from error
+            archive.comment = _hash(manifest).encode()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ArtifactError(f"Cannot write {path}: {reason}.") from error
 
 
 def read_artifact(path: str | os.PathLike[str]) -> Artifact:
@@ -105,12 +107,14 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
     of another format or TVM version.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ArtifactError(f"There is no artifact at {path}.")
     try:
         with zipfile.ZipFile(path) as archive:
-            manifest = json.loads(archive.read(_MANIFEST))
+            text = archive.read(_MANIFEST)
+            manifest = json.loads(text)
             _check_versions(manifest, path)
+            _check_hash(_MANIFEST, text, archive.comment.decode("latin-1"), path)
             members = {name: archive.read(name) for name in manifest["sha256"]}
     except _UNREADABLE as error:
         raise ArtifactError(
@@ -118,14 +122,10 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
             "tvm_snn: compile the network anew."
         ) from error
     for name, data in members.items():
-        if hashlib.sha256(data).hexdigest() != manifest["sha256"][name]:
-            raise ArtifactError(
-                f"{name} in {path} is not what the manifest says: the hashes differ. The artifact "
-                "is damaged: compile the network anew."
-            )
+        _check_hash(name, data, manifest["sha256"][name], path)
     try:
         return _artifact(manifest, members)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"The manifest of {path} is malformed ({type(error).__name__}: {error}). "
             "Compile the network anew."
@@ -189,6 +189,18 @@ def _check_versions(manifest: Any, path: Path) -> None:
         )
 
 
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_hash(name: str, data: bytes, expected: str, path: Path) -> None:
+    if _hash(data) != expected:
+        raise ArtifactError(
+            f"{name} in {path} is not what was written: the hashes differ. The artifact is "
+            "damaged: compile the network anew."
+        )
+
+
 def _artifact(manifest: dict[str, Any], members: Mapping[str, bytes]) -> Artifact:
     weights = []
     for spec in manifest["weights"]:
@@ -220,20 +232,3 @@ def _records(kind: type[_Record], items: list[dict[str, Any]]) -> tuple[_Record,
         )
         for item in items
     )
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[str]:
-    """Yield the name of a temporary file that becomes `path` when the block ends well."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    os.close(descriptor)
-    try:
-        yield temporary
-        # mkstemp makes the file private; an artifact is as readable as any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

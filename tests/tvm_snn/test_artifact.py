@@ -1,5 +1,7 @@
 import dataclasses
+import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -21,12 +23,15 @@ def saved(tmp_path_factory) -> Path:
     return path
 
 
-def _edit_manifest(saved: Path, path: Path, **changes) -> Path:
+def _edit_manifest(saved: Path, path: Path, *, sealed: bool = True, **changes) -> Path:
+    """Write the artifact with another manifest, whose hash is right if `sealed`."""
     with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
         for name in source.namelist():
             data = source.read(name)
             if name == "manifest.json":
                 data = json.dumps(json.loads(data) | changes).encode()
+                seal = hashlib.sha256(data).hexdigest() if sealed else ""
+                target.comment = seal.encode() or source.comment
             target.writestr(name, data)
     return path
 
@@ -65,7 +70,7 @@ def test_a_truncated_file_is_refused(saved: Path, tmp_path: Path, part: float) -
     data = saved.read_bytes()
     broken = tmp_path / "broken.snn"
     broken.write_bytes(data[: int(part * len(data))])
-    with pytest.raises(tvm_snn.ArtifactError, match="not a readable artifact"):
+    with pytest.raises(tvm_snn.ArtifactError, match="not a readable artifact|hashes differ"):
         tvm_snn.load(broken)
 
 
@@ -113,11 +118,18 @@ def test_a_file_that_is_no_artifact(tmp_path: Path) -> None:
         ({"weights": [{"name": "x"}]}, "malformed"),
         ({"kernels": None}, "malformed"),
         ({"inputs": [{"name": "x"}]}, "malformed"),
+        ({"inputs": ["x"]}, "malformed"),
     ],
 )
 def test_a_manifest_that_does_not_fit(saved: Path, tmp_path: Path, changes, message) -> None:
     path = _edit_manifest(saved, tmp_path / "edited.snn", **changes)
     with pytest.raises(tvm_snn.ArtifactError, match=message):
+        tvm_snn.load(path)
+
+
+def test_a_manifest_edited_by_hand_is_refused(saved: Path, tmp_path: Path) -> None:
+    path = _edit_manifest(saved, tmp_path / "edited.snn", sealed=False, inputs=[])
+    with pytest.raises(tvm_snn.ArtifactError, match=r"manifest\.json .* the hashes differ"):
         tvm_snn.load(path)
 
 
@@ -129,6 +141,7 @@ def test_a_changed_member_with_a_valid_checksum_is_refused(saved: Path, tmp_path
             if name == "weights/fc.weight":
                 data[0] ^= 1
             target.writestr(name, bytes(data))
+        target.comment = source.comment
     with pytest.raises(tvm_snn.ArtifactError, match=r"weights/fc\.weight .* the hashes differ"):
         tvm_snn.load(path)
 
@@ -159,6 +172,22 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch) -> None:
         small_network().save(path)
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(tvm_snn.ArtifactError, match="no regular file"):
+        small_network().save(pipe)
+    assert not pipe.is_file()
+
+
+@pytest.mark.parametrize("name", ["n" * 5000, "a\0b"])
+def test_a_name_that_no_file_can_have(name: str) -> None:
+    with pytest.raises(tvm_snn.ArtifactError, match="Cannot write"):
+        small_network().save(name)
+    with pytest.raises(tvm_snn.ArtifactError, match="There is no artifact"):
+        tvm_snn.load(name)
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from ..errors import SnnError
+from ..files import replacing
 from ..report import Report
 
 Command = Callable[..., None]
@@ -38,6 +38,8 @@ def check_writable(path: Path) -> None:
     """Raise SnnError when `path` cannot become a file: better before the work than after it."""
     if path.is_dir():
         raise SnnError(f"Cannot write {path}: it is a folder. Give the name of a file.")
+    if path.exists() and not path.is_file():
+        raise SnnError(f"Cannot write {path}: it is no regular file. Give the name of a file.")
     if not path.parent.is_dir():
         raise SnnError(f"Cannot write {path}: there is no folder {path.parent}.")
 
@@ -57,10 +59,8 @@ def _finite(data: Any) -> Any:
 
 def write_array(path: Path, array: NDArray) -> None:
     """Write an array as .npy: first beside the file, then renamed, so that nothing is lost."""
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
             np.save(file, array)
-        os.replace(temporary, path)
     except OSError as error:
         raise SnnError(f"Cannot write {path}: {error.strerror or error}.") from error
