@@ -74,6 +74,8 @@ class Planes:
 
     conv: Convolution
     block: int
+    slack: int = 0
+    """Pixels that may be read past what the taps of the last block need."""
 
     @property
     def phases(self) -> tuple[int, int]:
@@ -99,8 +101,8 @@ class Planes:
     @property
     def rows(self) -> int:
         """Rows of a plane: enough for every tap of the last, partly empty block."""
-        last = self.blocks * self.block - 1 + self._reach(0) * self.pitch + self._reach(1)
-        return last // self.pitch + 1
+        taps = self._reach(0) * self.pitch + self._reach(1)
+        return (self.blocks * self.block - 1 + taps + self.slack) // self.pitch + 1
 
     @property
     def area(self) -> int:
@@ -124,15 +126,15 @@ class Planes:
         f = q + self.distance(i, j)
         return planes[n, c, *self.phase(i, j), f // self.pitch, f % self.pitch]
 
-    def read(self, data: te.Tensor, channels: int | None = None) -> te.Tensor:
+    def read(self, data: te.Tensor, channels: int | None = None, fill: int = 0) -> te.Tensor:
         """Stage that brings the image into planes (N, groups*channels, phases, rows, pitch).
 
-        `channels` a group are written, those past the image's own being zero.
+        `channels` a group are written; those past the image's own are `fill`, as padding is.
         """
         channels = self.conv.channels if channels is None else channels
         (stride_y, stride_x), _ = self._steps
         phases_y, phases_x = self.phases
-        image = self._padded(data, channels)
+        image = self._padded(data, channels, fill)
         shape = (
             self.conv.batch,
             self.conv.groups * channels,
@@ -171,11 +173,11 @@ class Planes:
             name="image",
         )
 
-    def _padded(self, data: te.Tensor, channels: int) -> te.Tensor:
+    def _padded(self, data: te.Tensor, channels: int, fill: int) -> te.Tensor:
         conv = self.conv
         top, left, _, _ = conv.geometry.padding
         (stride_y, stride_x), _ = self._steps
-        zero = tirx.const(0, data.dtype)
+        outside = tirx.const(fill, data.dtype)
 
         def pixel(n: Expr, c: Expr, _a: Expr, _b: Expr, y: Expr, x: Expr) -> Expr:
             row, column = y - top, x - left
@@ -186,7 +188,7 @@ class Planes:
                 inside = [c % channels < conv.channels]
             inside += [row >= 0, row < conv.height, column >= 0, column < conv.width]
             index = conv.geometry.in_layout(n, source, row, column)
-            return tirx.if_then_else(tirx.all(*inside), data(*index), zero)
+            return tirx.if_then_else(tirx.all(*inside), data(*index), outside)
 
         shape = (
             conv.batch,

@@ -12,7 +12,7 @@ from tvm import relax
 
 from ..ops import OPERATORS
 from ..target import Features
-from . import dense_float, subset_gather, xnor_popcount
+from . import dense_float, subset_gather, subset_lookup, xnor_popcount
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ STRATEGIES: dict[str, Strategy] = {
     module.NAME: Strategy(
         module.NAME, module.obstacle, module.legalize, module.cycles, module.remark
     )
-    for module in (subset_gather, xnor_popcount, dense_float)
+    for module in (subset_lookup, subset_gather, xnor_popcount, dense_float)
 }
 
 

@@ -19,11 +19,13 @@ ATTRS = {
 }
 
 
-def assembly(dtype: str, strategy: str, target_text: str) -> str:
+def assembly(
+    dtype: str, strategy: str, target_text: str, *, outputs: int = 64, unit: int = 1
+) -> str:
     generator = np.random.default_rng(0)
     data = random_data(generator, (1, 64, 14, 14), dtype)
-    subset = random_signs(generator, (32, 1, 3, 3))
-    indices = generator.integers(0, 32, (64, 64)).astype(np.uint8)
+    subset = random_signs(generator, (32 * unit, unit, 3, 3))
+    indices = generator.integers(0, 32 * unit, (outputs, 64 // unit)).astype(np.uint8)
     case = Case("snn.subset_conv2d", (data, subset, indices), {**ATTRS, "strategy": strategy})
     target = parse_target(target_text)
     executable = relax.build(lower(case, target), target)
@@ -72,6 +74,20 @@ def test_popcount_keeps_sixteen_sums_in_registers() -> None:
     assert sum(bool(re.search(count, line)) for line in hot) == 16
     assert sum(bool(re.search(r"vpternlogq\s+.*%zmm", line)) for line in hot) == 16
     assert not [line for line in hot if re.search(r"vmov.*%zmm\d+, .*\(%rsp\)", line)]
+
+
+@pytest.mark.parametrize("unit", [1, 2])
+@pytest.mark.parametrize("outputs", [64, 128, 256])
+def test_lookup_permutes_and_adds_bytes_in_registers(outputs: int, unit: int) -> None:
+    text = assembly(
+        "int8", "subset_lookup", "llvm -mcpu=icelake-server", outputs=outputs, unit=unit
+    )
+    hot = most(inner_loops(text), "vpermb")
+    permutations = sum("vpermb" in line for line in hot)
+    assert permutations >= 7
+    assert sum("vpaddusb" in line for line in hot) == permutations
+    assert not [line for line in hot if re.search(r"vmov.*%[xyz]mm\d+, .*\(.*\)", line)]
+    assert not [line for line in hot if "vpextr" in line]
 
 
 def test_float_convolution_multiplies_and_adds_at_once() -> None:

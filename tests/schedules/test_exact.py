@@ -64,6 +64,49 @@ def test_long_sums_do_not_overflow(units: int, unit: int) -> None:
     check(Case("snn.subset_conv2d", (data, subset, indices), attrs), "host")
 
 
+@st.composite
+def lookups(draw: st.DrawFn) -> Case:
+    """Units of several channels or joined units; more chunks, tiles and vectors than one."""
+    kernels, unit = draw(st.sampled_from([(64, 2), (32, 2), (8, 1), (4, 1), (3, 1), (32, 1)]))
+    units = draw(st.sampled_from([4, 30, 31, 60]))
+    outputs, groups = draw(st.sampled_from([(130, 1), (256, 1), (64, 2), (5, 3)]))
+    kernel = draw(st.sampled_from([(3, 3), (3, 3), (1, 1), (5, 5), (2, 7)]))
+    size, stride, padding = draw(st.sampled_from([(7, 1, 3), (9, 2, 1), (5, 1, 0)]))
+    layout = draw(st.sampled_from(["NCHW", "NHWC"]))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    data = random_data(generator, (2, groups * units * unit, size, size), "int8", zeros=0)
+    zeros = draw(st.sampled_from(["none", "one", "a channel", "many"]))
+    if zeros == "one":
+        data[1, -1, size // 2, size // 2] = 0
+    elif zeros == "a channel":
+        data[0, 0] = 0
+    elif zeros == "many":
+        data *= generator.integers(0, 2, data.shape, dtype=np.int8)
+    subset = random_signs(generator, (kernels, unit, *kernel))
+    indices = generator.integers(0, kernels, (outputs * groups, units)).astype(np.uint8)
+    attrs = {
+        "strides": [stride, stride],
+        "padding": [padding, 1, 2, 1],
+        "dilation": [1, 1],
+        "groups": groups,
+        "data_layout": layout,
+        "strategy": "subset_lookup",
+    }
+    if layout == "NHWC":
+        data = np.ascontiguousarray(data.transpose(0, 2, 3, 1))
+    return Case("snn.subset_conv2d", (data, subset, indices), attrs)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not features_of(parse_target("host")).byte_permute, reason="needs AVX-512 VBMI to run"
+)
+@settings(max_examples=25)
+@given(case=lookups())
+def test_lookups_are_exact_with_and_without_zeros(case: Case) -> None:
+    np.testing.assert_array_equal(run(case, parse_target("host")), case.expected())
+
+
 def test_sums_beyond_16_bits_are_exact() -> None:
     data = np.ones((1, 700, 7, 7), np.int8)
     weight = np.ones((2, 700, 7, 7), np.int8)

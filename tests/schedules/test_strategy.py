@@ -9,9 +9,10 @@ from tests.schedules.kernels import Case, random_data, random_signs
 from tvm_snn import errors
 from tvm_snn.ops import OPERATORS
 from tvm_snn.schedules import LEGALIZATIONS, STRATEGIES, candidates, choose
-from tvm_snn.target import features_of, parse_target
+from tvm_snn.target import Features, features_of, parse_target
 
 AVX512 = features_of(parse_target("llvm -mcpu=icelake-server"))
+SKYLAKE = features_of(parse_target("llvm -mcpu=skylake-avx512"))
 AVX2 = features_of(parse_target("llvm -mcpu=haswell"))
 
 
@@ -49,8 +50,15 @@ def test_every_operator_and_dtype_has_a_strategy() -> None:
         assert candidates(call(8, 8, 8, dtype), AVX2)
 
 
+def test_bytes_are_permuted_where_outputs_fill_registers() -> None:
+    for channels, size in ((128, 28), (256, 14), (512, 7)):
+        assert choose(call(channels, size, 32), AVX512)[0].name == "subset_lookup"
+    assert choose(call(64, 56, 32), AVX512)[0].name == "xnor_popcount"
+    assert choose(call(16, 32, 32), AVX512)[0].name == "xnor_popcount"
+
+
 def test_many_outputs_share_responses_few_do_not() -> None:
-    assert choose(call(512, 7, 32), AVX512)[0].name == "subset_gather"
+    assert choose(call(512, 7, 32), SKYLAKE)[0].name == "subset_gather"
     assert choose(call(64, 56, 256), AVX512)[0].name == "xnor_popcount"
 
 
@@ -65,7 +73,7 @@ def test_float_data_are_never_counted() -> None:
 
 
 def test_the_reason_names_costs_and_what_decides() -> None:
-    strategy, reason = choose(call(512, 7, 32), AVX512)
+    strategy, reason = choose(call(512, 7, 32), SKYLAKE)
     assert reason.startswith("32 responses of an input unit serve 512 outputs")
     for name in (strategy.name, "xnor_popcount"):
         assert name in reason
@@ -81,9 +89,23 @@ def test_a_unit_too_large_for_bytes_is_an_obstacle() -> None:
 
 
 @pytest.mark.parametrize(
+    ("described", "features", "message"),
+    [
+        (case(8, 8, 32), SKYLAKE, "the target cannot permute the bytes of a whole register"),
+        (case(8, 8, 32, "float32"), AVX512, "activations are not signs"),
+        (case(8, 8, 65), AVX512, "a register holds the responses of 64 kernels, not of 65"),
+        (case(3641, 3, 32), AVX512, "a sum of 32769 products overflows 16 bits"),
+    ],
+)
+def test_obstacles_to_a_lookup(described: Case, features: Features, message: str) -> None:
+    lookup = STRATEGIES["subset_lookup"]
+    assert lookup.obstacle(described.call(*described.parameters()), features) == message
+
+
+@pytest.mark.parametrize(
     ("strategy", "message"),
     [
-        ("subset_lookup", "known are subset_gather, xnor_popcount, decoded_dense"),
+        ("lookup", "known are subset_lookup, subset_gather, xnor_popcount, decoded_dense"),
         ("decoded_dense", "cannot compute a snn.subset_conv2d: sums of signs are integers"),
     ],
 )
