@@ -8,6 +8,7 @@ any of these are recognised by one rule each, however an exporter spells them.
 
 from collections.abc import Callable, Mapping
 from itertools import product
+from math import isfinite
 
 import numpy as np
 import tvm
@@ -195,17 +196,20 @@ def _few(values: list[float] | Values) -> Values | None:
 
 
 def _cast(values: Values | None, dtype: str) -> Values | None:
-    """Carry values through a cast; None where the dtype cannot hold them exactly."""
+    """Carry values through a cast to `dtype`, rounded as it rounds; None for any doubt."""
     if values is None:
         return None
+    if dtype.startswith("float"):
+        with np.errstate(over="ignore"):
+            return frozenset(float(np.dtype(dtype).type(value)) for value in values)
     if dtype == "bool":
         return frozenset(float(value != 0) for value in values)
-    if dtype.startswith("uint") and min(values) < 0:
+    if not all(map(isfinite, values)) or (dtype.startswith("uint") and min(values) < 0):
         return None
     if dtype.startswith(("int", "uint")):
         values = frozenset(float(int(value)) for value in values)
         return values if max(map(abs, values)) < 128 else None
-    return values
+    return None
 
 
 def _scalar(expr: relax.Expr) -> float | None:

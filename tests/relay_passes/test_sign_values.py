@@ -99,6 +99,23 @@ def test_constants():
     assert possible_values(relax.const(np.array([1.0, np.nan], "float32")), {}) is None
 
 
+def test_arithmetic_rounds_as_the_network_does():
+    """sign(x) + c - c: float32 has no room for the sign beside so large a c."""
+    large = relax.const(16777218.0, "float32")
+    expr = analyse(
+        lambda emit, x: op.subtract(emit(op.add(emit(op.sign(x)), large)), emit(op.abs(large)))
+    )
+    assert possible_values(*expr) == {-2.0, 0.0, 2.0}
+
+
+def test_an_infinity_has_no_integer():
+    infinity = relax.const(np.inf, "float32")
+    expr = analyse(
+        lambda emit, x: op.astype(emit(op.where(positive(emit, x), infinity, ONE)), "int32")
+    )
+    assert possible_values(*expr) is None
+
+
 def test_values_are_exact_not_just_bounded():
     """A comparison times three: few values, but no signs."""
     expr = analyse(
