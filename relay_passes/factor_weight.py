@@ -77,6 +77,8 @@ class Subset:
 def factor_signs(weight: NDArray[np.float32]) -> SignedWeight | str:
     """Factor weights (O, C/groups, kh, kw) into scale and signs, or say why that is impossible."""
     flat = np.abs(weight).reshape(weight.shape[0], -1)
+    if flat.shape[1] == 1 and len(np.unique(flat)) > 1:
+        return "each output has a single weight, which is a scale and no sign"
     scale = _middle(flat)
     # A channel that is 0 throughout has scale 0 and any signs.
     safe = np.where(scale > 0, scale, 1).astype(np.float32)

@@ -53,6 +53,13 @@ def test_one_weight_that_is_not_binary_is_found_and_named() -> None:
     )
 
 
+def test_a_single_weight_an_output_is_no_sign() -> None:
+    """Any number is a scale times +1 or -1: a depthwise 1x1 convolution is not binary."""
+    weight = np.array([0.5, -0.25, 1.5], np.float32).reshape(3, 1, 1, 1)
+    assert factor_signs(weight) == "each output has a single weight, which is a scale and no sign"
+    assert not isinstance(factor_signs(np.sign(weight)), str)
+
+
 def test_a_deviation_beyond_rounding_is_never_taken_for_rounding() -> None:
     weight = np.ones((4, 4, 3, 3), np.float32)
     weight[0, 0, 0, 0] = 1 + 1e-4
