@@ -131,14 +131,19 @@ def _check_machine(artifact: Artifact) -> None:
 
 
 def _checked(spec: TensorSpec, value: Any) -> NDArray:
-    # Tensors of torch that require gradients do not convert by themselves.
-    array = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    try:
+        # Tensors of torch that require gradients do not convert by themselves.
+        array = np.asarray(value.detach() if hasattr(value, "detach") else value, order="C")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"Input {spec.name!r} cannot be read as an array ({error}). The network takes {spec}."
+        ) from error
     if array.shape != spec.shape or str(array.dtype) != spec.dtype:
         raise ModelError(
             f"Input {spec.name!r} is {array.dtype}{list(array.shape)}; the network was compiled "
             f"for {spec}. Convert the input, or compile with example inputs of its shape."
         )
-    return np.ascontiguousarray(array)
+    return array
 
 
 def _listed(specs: Sequence[TensorSpec]) -> str:

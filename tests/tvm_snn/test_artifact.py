@@ -70,7 +70,7 @@ def test_a_truncated_file_is_refused(saved: Path, tmp_path: Path, part: float) -
     data = saved.read_bytes()
     broken = tmp_path / "broken.snn"
     broken.write_bytes(data[: int(part * len(data))])
-    with pytest.raises(tvm_snn.ArtifactError, match="not a readable artifact|hashes differ"):
+    with pytest.raises(tvm_snn.ArtifactError, match=r"not a readable artifact|hashes differ"):
         tvm_snn.load(broken)
 
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from tvm import relax
 
 import tvm_snn
+from tests.building import module, tensor
 from tests.compiled import small_inputs, small_module, small_network
 from tvm_snn.reference import evaluate
 
@@ -61,6 +63,28 @@ def test_inputs_that_do_not_fit(arguments, named, message) -> None:
         small_network()(
             *(inputs[n] for n in arguments), **{name: inputs[n] for name, n in named.items()}
         )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.zeros(2, 3, 8, 8, device="meta"),
+        torch.zeros(2, 3, 8, 8).bfloat16(),
+        torch.zeros(2, 3, 8, 8).to_sparse(),
+        [[1.0], [2.0, 3.0]],
+    ],
+)
+def test_what_is_no_array_is_an_error_that_names_the_input(value) -> None:
+    with pytest.raises(tvm_snn.ModelError, match="'image' cannot be read as an array"):
+        small_network()(value, small_inputs()[1])
+
+
+def test_an_input_may_be_a_scalar() -> None:
+    network = tvm_snn.compile(
+        module([tensor("x")], lambda builder, x: builder.emit(relax.op.add(x, x)))
+    )
+    assert network(np.float32(3)) == 6
+    assert network(torch.tensor(3.0)) == 6
 
 
 def test_another_dtype_is_an_error_that_names_it() -> None:
