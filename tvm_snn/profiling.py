@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .errors import ModelError
 from .network import Network
 from .report import Report
 
@@ -57,8 +58,16 @@ def profile(network: Network, *inputs: Any, runs: int = 20) -> Profile:
     """Measure a compiled network on the given inputs: each kernel, each layer, and the whole.
 
     Medians over `runs` runs after one that warms up. The kernels are measured in runs of their
-    own, because measuring costs time too.
+    own, because measuring costs time too. Raises ModelError when `network` is not compiled, the
+    inputs do not fit, or there is nothing to measure.
     """
+    if not isinstance(network, Network):
+        raise ModelError(
+            f"What is measured is a compiled network, not a {type(network).__name__}: pass what "
+            "tvm_snn.compile or tvm_snn.load returns."
+        )
+    if runs < 1:
+        raise ModelError(f"{runs} runs measure nothing: give 1 or more.")
     arrays = network.check_inputs(inputs, {})
     network(*arrays)
     whole = [_seconds(network, arrays) for _ in range(runs)]

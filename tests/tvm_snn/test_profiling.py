@@ -1,3 +1,5 @@
+import pytest
+
 import tvm_snn
 from tests.compiled import small_inputs, small_network
 
@@ -22,3 +24,10 @@ def test_the_network_computes_the_same_afterwards() -> None:
     before = network(*small_inputs())[0]
     tvm_snn.profile(network, *small_inputs(), runs=1)
     assert (network(*small_inputs())[0] == before).all()
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(tvm_snn.ModelError, match="a compiled network, not a str"):
+        tvm_snn.profile("net.snn", *small_inputs())
+    with pytest.raises(tvm_snn.ModelError, match="0 runs measure nothing"):
+        tvm_snn.profile(small_network(), *small_inputs(), runs=0)
