@@ -58,14 +58,15 @@ class Layer:
             "data_layout": "NCHW",
         }
 
-    def operands(self, kernels: int, dtype: str) -> tuple[NDArray, NDArray, NDArray]:
-        """Random data, subset and indices."""
+    def operands(self, kernels: int, unit: int, dtype: str) -> tuple[NDArray, NDArray, NDArray]:
+        """Random data, subset of units of `unit` channels, and indices."""
         generator = np.random.default_rng(0)
         shape = (1, self.channels, self.size, self.size)
         data = generator.standard_normal(shape, dtype=np.float32)
-        codes = generator.choice(512, kernels, replace=False)
-        subset = np.where(codes[:, None] >> np.arange(9) & 1, 1, -1).reshape(kernels, 1, 3, 3)
-        indices = generator.integers(0, kernels, (self.outputs, self.channels))
+        codes = generator.choice(2 ** (9 * unit), kernels, replace=False)
+        signs = np.where(codes[:, None] >> np.arange(9 * unit) & 1, 1, -1)
+        subset = signs.reshape(kernels, unit, 3, 3)
+        indices = generator.integers(0, kernels, (self.outputs, self.channels // unit))
         data = np.sign(data).astype(np.int8) if dtype == "int8" else data
         return data, subset.astype(np.int8), indices.astype(np.uint8)
 
@@ -79,20 +80,22 @@ LAYERS = [
 @click.command()
 @click.option("--target", default="host", show_default=True, help="Target to compile for.")
 @click.option("--tau", default=5, show_default=True, help="Bits of a kernel index.")
+@click.option("--unit", type=click.IntRange(1, 2), default=1, show_default=True)
 @click.option("--rounds", default=60, show_default=True, help="Measurements of each contender.")
 @click.option("--name", default="layers", show_default=True, help="Stem of the result files.")
-def main(target: str, tau: int, rounds: int, name: str) -> None:
+def main(target: str, tau: int, unit: int, rounds: int, name: str) -> None:
     """Measure the layers, print a table, and write it to benchmarks/results/."""
     torch.set_num_threads(1)
     console = Console()
     parsed = parse_target(target)
-    facts = {**machine(), "target": parsed.attrs["mcpu"], "tau": tau, "threads": 1}
+    facts = {**machine(), "target": parsed.attrs["mcpu"], "tau": tau, "unit": unit, "threads": 1}
     rows = []
     with Progress(console=console, transient=True, refresh_per_second=1) as progress:
         for dtype in ("int8", "float32"):
             kind = "W1A1" if dtype == "int8" else "W1A32"
             for layer in progress.track(LAYERS, description=kind):
-                rows += _measure(layer, kind, dtype, 2**tau, parsed, rounds, progress)
+                operands = layer.operands(2**tau, unit, dtype)
+                rows += _measure(layer, kind, operands, parsed, rounds, progress)
     console.print(_table(rows))
     header = ["layer", "kind", "contender", "microseconds (quartiles)", f"over {TORCH}"]
     cells = [_cells(row) for row in rows]
@@ -103,13 +106,11 @@ def main(target: str, tau: int, rounds: int, name: str) -> None:
 def _measure(
     layer: Layer,
     kind: str,
-    dtype: str,
-    kernels: int,
+    operands: tuple[NDArray, NDArray, NDArray],
     target: Target,
     rounds: int,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    operands = layer.operands(kernels, dtype)
     expected = OPERATORS[OPERATOR].reference(*operands, **layer.attrs)
     call = _call(layer, operands, "")
     features = features_of(target)
