@@ -7,7 +7,8 @@ layers are also compared alone (cores.py), on the same data: their integer sums 
 
 Integers must be equal. Floats may differ by rounding: by RELATIVE_TOLERANCE of the value plus
 ABSOLUTE_TOLERANCE of the tensor's largest value. A sign may differ only where the float whose sign
-it is lies within that tolerance of zero; such ties are counted and reported, never hidden.
+it is lies within that tolerance of zero (ties.py); such ties are counted and reported, never
+hidden.
 """
 
 from collections.abc import Sequence
@@ -25,21 +26,12 @@ from .errors import ArtifactError, VerificationError
 from .network import Network
 from .progress import phase
 from .reference import evaluate
-from .relay_passes.layers import operator_name, var_bindings
+from .relay_passes.layers import var_bindings
 from .target import parse_target
+from .ties import distance_from_threshold, range_with_ties, tolerance
 
-RELATIVE_TOLERANCE = 1e-4
-ABSOLUTE_TOLERANCE = 1e-5
 SEED = 2021
 """Seed of the inputs that compile() verifies with."""
-
-# What may stand between a float and the signs that are made of it.
-_ON_THE_WAY = frozenset(
-    f"relax.{name}" for name in ("astype", "reshape", "where", "add", "subtract", "multiply")
-)
-_COMPARISONS = frozenset(
-    f"relax.{name}" for name in ("greater", "greater_equal", "less", "less_equal")
-)
 
 
 @dataclass(frozen=True)
@@ -50,10 +42,11 @@ class Check:
     exact: bool
     """Whether all elements are equal."""
     difference: float
-    """Largest absolute difference."""
+    """Largest absolute difference of elements that are no ties."""
     elements: int
     ties: int = 0
-    """Elements of another sign whose float is zero but for rounding."""
+    """Elements that differ because a sign in their kernel is of a float that is zero but for
+    rounding."""
 
 
 @dataclass
@@ -195,15 +188,16 @@ class _Comparison:
     def observe(self, var: relax.Var, value: Any) -> Any:
         name = str(var.name)
         self._values[var] = value
-        if operator_name(self._definitions[var]) == "relax.sign":
-            self._count_close_calls(self._definitions[var].args[0])
+        self._count_close_calls(self._definitions[var])
         if name not in self._captured:
             return None
         expected = _as_tuple(value)
         buffers = self._captured[name]
         found = buffers[len(buffers) - len(expected) :]
-        for one_expected, one_found in zip(expected, found, strict=True):
-            self.verification.checks.append(self._check(name, var, one_expected, one_found))
+        for number, (one_expected, one_found) in enumerate(zip(expected, found, strict=True)):
+            wrong = _wrong(name, one_expected, one_found)
+            tied = self._tied(var, number, one_expected, one_found, wrong)
+            self.verification.checks.append(_check(name, one_expected, one_found, wrong, tied))
         replacement = tuple(found) if isinstance(value, tuple) else found[0]
         self._values[var] = replacement
         return replacement
@@ -216,7 +210,9 @@ class _Comparison:
         }
         for name, sums in cores(data).items():
             expected = self._values[variables[name]]
-            self.verification.cores.append(self._check(name, variables[name], expected, sums))
+            wrong = _wrong(name, expected, sums)
+            untied = np.zeros_like(wrong)
+            self.verification.cores.append(_check(name, expected, sums, wrong, untied))
 
     def compare_outputs(self, expected: Sequence[NDArray], found: Sequence[NDArray]) -> None:
         """Check that what the network returns is what its kernels computed."""
@@ -227,75 +223,70 @@ class _Comparison:
                     f"it differs by {_difference(one_expected, one_found):.3g}."
                 )
 
-    def _count_close_calls(self, source: relax.Expr) -> None:
-        floats = self._values[source]
-        close = np.abs(floats) <= _tolerance(np.zeros_like(floats), floats)
-        self.verification.close_calls += int((close & (floats != 0)).sum())
+    def _count_close_calls(self, definition: relax.Expr) -> None:
+        distance = distance_from_threshold(definition, self._values)
+        if distance is not None:
+            close = np.abs(distance) <= tolerance(np.zeros_like(distance), distance)
+            self.verification.close_calls += int((close & (distance != 0)).sum())
 
-    def _check(self, name: str, var: relax.Var, expected: NDArray, found: NDArray) -> Check:
-        if expected.shape != found.shape or expected.dtype != found.dtype:
-            raise VerificationError(
-                f"Tensor {name!r} is {found.dtype}{found.shape} in the compiled network and "
-                f"{expected.dtype}{expected.shape} in the reference."
-            )
-        wrong = _outside(expected, found)
-        ties = 0
-        if wrong.any():
-            source = self._deciding_float(var)
-            if source is not None and source.size == wrong.size:
-                zero = np.abs(source) <= _tolerance(np.zeros_like(source), source)
-                ties = int((wrong & zero.reshape(wrong.shape)).sum())
-                wrong = wrong & ~zero.reshape(wrong.shape)
-        if wrong.any():
-            raise VerificationError(_disagreement(name, expected, found, wrong))
-        return Check(
-            tensor=name,
-            exact=bool(np.array_equal(expected, found)),
-            difference=_difference(expected, found),
-            elements=expected.size,
-            ties=ties,
+    def _tied(
+        self, var: relax.Var, number: int, expected: NDArray, found: NDArray, wrong: NDArray
+    ) -> NDArray[np.bool_]:
+        """Return which of the wrong elements are so because of a tie."""
+        if not wrong.any():
+            return wrong
+        ranges = range_with_ties(var, self._definitions, self._values, self._captured)
+        least, greatest = (bound.astype(np.float64) for bound in ranges[number])
+        with np.errstate(invalid="ignore"):
+            slack = tolerance(expected, expected) if _is_float(expected) else 0.0
+            inside = (least - slack <= found) & (found <= greatest + slack)
+        return wrong & inside & (least < greatest)
+
+
+def _wrong(name: str, expected: NDArray, found: NDArray) -> NDArray[np.bool_]:
+    """Return where two tensors differ by more than they may."""
+    if expected.shape != found.shape or expected.dtype != found.dtype:
+        raise VerificationError(
+            f"Tensor {name!r} is {found.dtype}{found.shape} in the compiled network and "
+            f"{expected.dtype}{expected.shape} in the reference."
         )
-
-    def _deciding_float(self, var: relax.Var) -> NDArray | None:
-        """Return the float tensor whose sign decides over `var`, or None when there is none."""
-        definition: Any
-        while operator_name(definition := self._definitions.get(var)) in _ON_THE_WAY:
-            variables = [a for a in definition.args if isinstance(a, relax.Var)]
-            if len(variables) != 1:
-                return None
-            var = variables[0]
-        if operator_name(definition) == "relax.sign":
-            return self._value(definition.args[0])
-        if operator_name(definition) in _COMPARISONS:
-            left, right = map(self._value, definition.args)
-            return None if left is None or right is None else left - right
-        return None
-
-    def _value(self, expr: relax.Expr) -> NDArray | None:
-        if isinstance(expr, tvm.ir.GenericConst):
-            return expr.value.numpy()
-        return self._values.get(expr)
+    return _outside(expected, found)
 
 
-def _tolerance(expected: NDArray, tensor: NDArray) -> NDArray:
-    finite = np.abs(tensor[np.isfinite(tensor)])
-    return RELATIVE_TOLERANCE * np.abs(expected) + ABSOLUTE_TOLERANCE * finite.max(initial=0.0)
+def _check(
+    name: str,
+    expected: NDArray,
+    found: NDArray,
+    wrong: NDArray[np.bool_],
+    tied: NDArray[np.bool_],
+) -> Check:
+    if (wrong & ~tied).any():
+        raise VerificationError(_disagreement(name, expected, found, wrong & ~tied))
+    return Check(
+        tensor=name,
+        exact=bool(np.array_equal(expected, found)),
+        difference=_difference(expected[~tied], found[~tied]),
+        elements=expected.size,
+        ties=int(tied.sum()),
+    )
 
 
 def _outside(expected: NDArray, found: NDArray) -> NDArray[np.bool_]:
     """Return where the two differ by more than they may."""
     differs = ~((expected == found) | (_nan(expected) & _nan(found)))
-    if not np.issubdtype(expected.dtype, np.floating) or not differs.any():
+    if not _is_float(expected) or not differs.any():
         return differs
     with np.errstate(invalid="ignore"):
-        close = np.abs(expected - found) <= _tolerance(expected, expected)
+        close = np.abs(expected - found) <= tolerance(expected, expected)
     return differs & ~close
 
 
 def _nan(array: NDArray) -> NDArray[np.bool_]:
-    return (
-        np.isnan(array) if np.issubdtype(array.dtype, np.floating) else np.zeros(array.shape, bool)
-    )
+    return np.isnan(array) if _is_float(array) else np.zeros(array.shape, bool)
+
+
+def _is_float(array: NDArray) -> bool:
+    return np.issubdtype(array.dtype, np.floating)
 
 
 def _difference(expected: NDArray, found: NDArray) -> float:
@@ -320,8 +311,9 @@ def _counted(checks: Sequence[Check], what: str) -> str:
     if exact == len(checks):
         return f"{exact} {what}, all equal bit for bit"
     largest = max(check.difference for check in checks)
+    but = " but for ties" if any(check.ties for check in checks) else ""
     return (
-        f"{len(checks)} {what}, {exact} equal bit for bit, the others within float32 rounding "
+        f"{len(checks)} {what}, {exact} equal bit for bit, the others within float32 rounding{but} "
         f"(largest difference {largest:.2g})"
     )
 

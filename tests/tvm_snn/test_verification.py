@@ -96,6 +96,62 @@ def test_a_sign_that_flips_at_zero_is_reported_as_a_tie() -> None:
     assert "3 signs differ where the float is zero but for rounding" in str(verification)
 
 
+def _sum_of_sign_and_input(sign) -> tvm_snn.Network:
+    """sign(x + bias) * 3 + x in one kernel."""
+    bias = np.linspace(1e-9, 2e-9, 8, dtype=np.float32).reshape(1, 8, 1, 1)
+
+    def body(builder, x):
+        shifted = builder.emit(relax.op.add(x, relax.const(bias)))
+        signs = builder.emit(relax.op.multiply(sign(builder, shifted), relax.const(3.0)))
+        return builder.emit(relax.op.add(signs, x))
+
+    return tvm_snn.compile(module([tensor("x", 1, 8, 5, 5)], body))
+
+
+def _comparison(builder, x):
+    positive = builder.emit(relax.op.greater_equal(x, relax.const(0.0)))
+    return builder.emit(relax.op.where(positive, relax.const(1.0), relax.const(-1.0)))
+
+
+def _sign_of_zero_is_one(builder, x):
+    zero = builder.emit(relax.op.equal(x, relax.const(0.0)))
+    sign = builder.emit(relax.op.sign(x))
+    return builder.emit(relax.op.where(zero, relax.const(1.0), sign))
+
+
+SIGNS = {
+    "sign": lambda builder, x: builder.emit(relax.op.sign(x)),
+    "comparison": _comparison,
+    "sign of zero is one": _sign_of_zero_is_one,
+    "rounded": lambda builder, x: builder.emit(relax.op.floor(x)),
+}
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_tie_is_known_in_whatever_its_kernel_makes_of_it(sign: str) -> None:
+    wrong = _with_other_weight(
+        _sum_of_sign_and_input(SIGNS[sign]), "add.constant", lambda bias: -bias
+    )
+    data = np.full((1, 8, 5, 5), 0.5, np.float32)
+    data[0, :3, 2, 2] = 0
+    verification = tvm_snn.verify(wrong, [data])
+    assert verification.ties == 3
+    assert "float32 rounding but for ties (largest difference 0)" in str(verification)
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_beside_a_tie_nothing_else_is_excused(sign: str) -> None:
+    def change(bias):
+        bias[0, 5] = -1
+        return bias
+
+    wrong = _with_other_weight(_sum_of_sign_and_input(SIGNS[sign]), "add.constant", change)
+    data = np.full((1, 8, 5, 5), 0.5, np.float32)
+    data[0, :, 2, 2] = 0
+    with pytest.raises(tvm_snn.VerificationError, match="25 of 200 elements differ"):
+        tvm_snn.verify(wrong, [data])
+
+
 def test_a_sign_that_flips_away_from_zero_is_an_error() -> None:
     wrong = _with_other_weight(_signs_of_shifted_input(), "add.constant", lambda bias: bias - 2)
     with pytest.raises(tvm_snn.VerificationError, match="200 of 200 elements differ"):
@@ -103,9 +159,10 @@ def test_a_sign_that_flips_away_from_zero_is_an_error() -> None:
 
 
 def test_signs_that_another_engine_may_decide_otherwise_are_counted() -> None:
-    network = _signs_of_shifted_input()
     data = np.ones((1, 8, 5, 5), np.float32)
     data[0, :3, 2, 2] = 0
-    verification = tvm_snn.verify(network, [data])
+    compared = _sum_of_sign_and_input(_comparison)
+    assert tvm_snn.verify(compared, [data]).close_calls == 3
+    verification = tvm_snn.verify(_signs_of_shifted_input(), [data])
     assert (verification.ties, verification.close_calls) == (0, 3)
     assert "3 signs are of floats within rounding of zero" in str(verification)
