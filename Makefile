@@ -24,8 +24,9 @@ types: $(INSTALLED)
 	cp -rs $(CURDIR)/relay_passes $(CURDIR)/schedules $(CURDIR)/target build/types/tvm_snn/
 	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tvm_snn
 
-bench: $(INSTALLED)  ## Measure the layers of ResNet-18 against PyTorch and unscheduled TVM.
-	$(BIN)/python -m benchmarks.layers
+bench: $(INSTALLED)  ## Measure the layers of ResNet-18, and whole networks against their peers.
+	$(BIN)/python -W ignore -m benchmarks.layers
+	$(BIN)/python -W ignore -m benchmarks.networks
 
 $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
