@@ -89,7 +89,7 @@ def cycles(call: relax.Call, _features: Features) -> float:
     adding = 1.15 * permutations + load * loads + 5 * widenings
     results = images * pixels * core.filled_outputs
     signs = images * core.conv.channels * core.planes.blocks * BLOCK
-    return adding + 0.65 * (results + signs) + 150 * images * core.parts * core.tiles
+    return adding + 0.7 * (results + signs) + 150 * images * core.parts * core.tiles
 
 
 def remark(call: relax.Call) -> str:
@@ -344,6 +344,8 @@ class _Core:
         shape = [tirx.IntImm("int64", size) for size in sizes]
 
         def row(o: Expr) -> Expr:
+            if conv.groups == 1 or self.filled_outputs == conv.outputs:
+                return o
             return o // conv.outputs * self.filled_outputs + o % conv.outputs
 
         if conv.geometry.data_layout == "NHWC":
