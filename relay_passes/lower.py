@@ -20,6 +20,9 @@ from .trace_kernels import CALL_TIR, Kernel, trace_kernels
 TRANSFORM_WEIGHTS = "main_transform_params"
 """Function of the executable that prepares the weights for the kernels."""
 
+# What TVM leaves in the place of a kernel that only reshapes, unless it makes an output.
+_VIEW = "relax.reshape"
+
 
 @dataclass(frozen=True)
 class Lowered:
@@ -38,18 +41,14 @@ def lower(module: tvm.IRModule, target: Target) -> Lowered:
         primitive = _PRIMITIVE(fused)
         scheduled = schedule_kernels(target)(primitive)
         executable = relax.build(scheduled, target, relax_pipeline=_FINISH)
-    called = _called_functions(primitive)
-    kernels = [k for k in trace_kernels(legalized, fused) if k.function in called]
-    return Lowered(executable, tuple(kernels))
+    kernels = zip(trace_kernels(legalized, fused), _stays_a_call(primitive), strict=True)
+    return Lowered(executable, tuple(kernel for kernel, stays in kernels if stays))
 
 
-def _called_functions(module: tvm.IRModule) -> set[str]:
-    """Return the functions that `main` calls; a reshape has become a view and is none."""
-    return {
-        str(binding.value.args[0].name_hint)
-        for binding in var_bindings(module["main"])
-        if operator_name(binding.value) == CALL_TIR
-    }
+def _stays_a_call(module: tvm.IRModule) -> list[bool]:
+    """Tell of each kernel, in order, whether `main` calls it; a reshape may have become a view."""
+    names = [operator_name(binding.value) for binding in var_bindings(module["main"])]
+    return [name == CALL_TIR for name in names if name in (CALL_TIR, _VIEW)]
 
 
 def schedule_kernels(target: Target) -> tvm.transform.Pass:

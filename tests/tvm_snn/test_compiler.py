@@ -77,6 +77,17 @@ def test_a_network_without_binary_layers() -> None:
     assert [row.verdict for row in network.report().rows] == ["dense"]
 
 
+def test_reshapes_of_one_shape_of_which_only_the_last_is_a_kernel() -> None:
+    def body(builder, x):
+        before = builder.emit(relax.op.reshape(x, (3, 10)))
+        softmax = builder.emit(relax.op.nn.softmax(before, axis=-1))
+        return builder.emit(relax.op.reshape(softmax, (3, 10)))
+
+    network = tvm_snn.compile(module([tensor("x", 3, 10)], body))
+    assert [kernel.outputs for kernel in network.artifact.kernels] == [("softmax",), ("reshape2",)]
+    np.testing.assert_allclose(network(np.zeros((3, 10), np.float32)), 0.1, rtol=1e-6)
+
+
 def test_inputs_of_other_dtypes() -> None:
     def body(builder, ids, x):
         return builder.emit(op.take(x, ids, axis=0))
