@@ -56,7 +56,7 @@ def main(target: str, rounds: int, name: str) -> None:
             rows.append(_measure(*network, target, rounds, progress))
     table = Table(title="one thread")
     for column in _HEADER:
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*_cells(row), style="red" if row["ratio"] < 1 else "")
     console.print(table)
