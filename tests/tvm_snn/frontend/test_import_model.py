@@ -44,6 +44,45 @@ def parameters(module):
     return [parameter.name for parameter in module["main"].params]
 
 
+def weight_computed_by(nodes, constants, opset):
+    """A 1x1 convolution (2 to 4 channels) whose weight `w` the nodes compute from constants."""
+    graph = helper.make_graph(
+        [*nodes, helper.make_node("Conv", ["x", "w"], ["y"])],
+        "computed weight",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 2, 5, 5))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4, 5, 5))],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+COMPUTED_WEIGHTS = {
+    "Softmax": (
+        [helper.make_node("Softmax", ["a"], ["w"], axis=1)],
+        {"a": RNG.normal(size=(4, 2, 1, 1)).astype(np.float32)},
+    ),
+    "DequantizeLinear": (
+        [helper.make_node("DequantizeLinear", ["a", "scale"], ["w"])],
+        {
+            "a": RNG.choice([-1, 1], (4, 2, 1, 1)).astype(np.int8),
+            "scale": np.array(0.5, np.float32),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("opset", [11, 12, 13, 18, 21])
+@pytest.mark.parametrize("operator", COMPUTED_WEIGHTS)
+def test_weights_are_folded_as_their_opset_computes_them(operator, opset):
+    model = weight_computed_by(*COMPUTED_WEIGHTS[operator], opset)
+    x = RNG.normal(size=(1, 2, 5, 5)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    module = clean(import_model(model))
+    assert_computes(module, [x], session.run(None, {"x": x}))
+    (conv,) = layer_bindings(module["main"])
+    assert isinstance(conv.value.args[1], tvm.ir.GenericConst)
+
+
 # Names, inputs, outputs.
 
 
