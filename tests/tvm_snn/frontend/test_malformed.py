@@ -1,5 +1,6 @@
 """Whatever is wrong with a model: a named error that says where, and what to do."""
 
+import logging
 import sys
 
 import numpy as np
@@ -104,13 +105,14 @@ def test_garbage_instead_of_onnx(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
-def test_truncated_pt2(tmp_path, small, share):
+def test_truncated_pt2(tmp_path, small, share, caplog):
     whole, cut = tmp_path / "whole.pt2", tmp_path / "cut.pt2"
     torch.export.save(torch.export.export(small, (X,)), whole)
     data = whole.read_bytes()
     cut.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(ModelError, match=r"cut\.pt2 is not a readable exported program"):
         import_model(cut)
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
 
 
 def test_external_data_missing(tmp_path, small):
