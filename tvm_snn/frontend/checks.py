@@ -42,6 +42,7 @@ def check_module(module: tvm.IRModule) -> None:
         _check_value(binding)
     for binding in layer_bindings(function):
         _check_layer(binding)
+    _check_result(function.ret_ty)
 
 
 def _check_parameter(parameter: relax.Var) -> None:
@@ -58,6 +59,16 @@ def _check_parameter(parameter: relax.Var) -> None:
             f"Input {name!r} is {ty.dtype}; float32 is expected (or an integer type that the "
             "model itself casts). Convert the model to float32 and export it again."
         )
+
+
+def _check_result(ty: tvm.ir.Type) -> None:
+    fields = list(ty.fields) if isinstance(ty, relax.TupleType) else [ty]
+    for number, field in enumerate(fields):
+        if not isinstance(field, relax.TensorType):
+            raise ModelError(
+                f"Output {number} is no tensor but {field}: return a tensor, or one tuple of "
+                "tensors."
+            )
 
 
 def _check_value(binding: relax.VarBinding) -> None:

@@ -1,5 +1,6 @@
 """One door for models of every kind."""
 
+import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def _import_file(path: Path, example_inputs: Any) -> tvm.IRModule:
         raise ModelError(
             f"{path} is of no known kind: a file ends in .onnx or .pt2 (torch.export.save)."
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ModelError(f"There is no file {path}.")
     if path.suffix == ".onnx":
         frontend = _onnx_frontend()

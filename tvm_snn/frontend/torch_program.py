@@ -118,7 +118,12 @@ def _arguments(example_inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _tensor(value: Any) -> Any:
-    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+    if not isinstance(value, np.ndarray):
+        return value
+    try:
+        return torch.from_numpy(value)
+    except TypeError as error:
+        raise ModelError(f"An example input is an array of {value.dtype}: {error}") from error
 
 
 def _check_examples(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -75,10 +75,26 @@ def test_not_a_model(model):
         import_model(model)
 
 
-@pytest.mark.parametrize("name", ["net.onnx", "net.pt2"])
+@pytest.mark.parametrize("name", ["net.onnx", "net.pt2", "n" * 5000 + ".onnx"])
 def test_missing_file(tmp_path, name):
     with pytest.raises(ModelError, match=f"There is no file .*{name}"):
         import_model(tmp_path / name)
+
+
+def test_an_example_that_torch_cannot_hold(small):
+    with pytest.raises(ModelError, match="An example input is an array of object"):
+        import_model(small, (np.array([None]),))
+
+
+def test_a_tuple_within_the_result():
+    x = relax.Var("x", relax.TensorType((2,), "float32"))
+    builder = relax.BlockBuilder()
+    with builder.function("main", [x]):
+        with builder.dataflow():
+            output = builder.emit_output(relax.Tuple([relax.Tuple([x, x]), x]))
+        builder.emit_func_output(output)
+    with pytest.raises(ModelError, match="Output 0 is no tensor but"):
+        import_model(builder.get())
 
 
 def test_unknown_extension(tmp_path):
