@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from ..errors import ModelError
 from .layers import operator_name
 
 
@@ -78,8 +79,15 @@ def affine_terms(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return alpha and beta' (C,) of `x * alpha + beta'` in float32.
 
-    Every step is rounded to float32, but for `beta - mean * alpha`: PyTorch fuses it.
+    Every step is rounded to float32, but for `beta - mean * alpha`: PyTorch fuses it. Raises
+    ModelError when a variance is negative.
     """
+    if (variance + np.float32(epsilon) < 0).any():
+        channel = int(variance.argmin())
+        raise ModelError(
+            f"A BatchNorm has the variance {variance[channel]} at channel {channel}; variances are "
+            "0 or more. Its statistics are damaged: load or calibrate them again."
+        )
     inverse_deviation = np.float32(1) / np.sqrt(variance + np.float32(epsilon))
     alpha = inverse_deviation * gamma
     # The product of two float32 is exact in float64, so this rounds once, as fma does.

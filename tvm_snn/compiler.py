@@ -9,7 +9,7 @@ lower     fused, scheduled, compiled, linked                      relay_passes.l
 verify    the result compared with the reference interpreter      verification
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from tvm import relax
 
 from .artifact import Artifact, TensorSpec
 from .errors import SnnError, TargetError, UnsupportedOperatorError
-from .frontend import import_model
+from .frontend import import_model, output_names
 from .link import link
 from .network import Network
 from .ops import static_shape
@@ -82,20 +82,23 @@ def inspect(model: Any, example_inputs: Sequence[Any] | None = None) -> Report:
     return make_report(detect(model, example_inputs).layers)
 
 
-def verify(
-    model: Any, inputs: Sequence[Any] | None = None, *, target: TargetLike = "host"
-) -> Verification:
+def verify(model: Any, inputs: Any = None, *, target: TargetLike = "host") -> Verification:
     """Compare a network with the reference interpreter, kernel by kernel.
 
     `model` is a Network, or whatever :func:`compile` takes, which is then compiled for `target`
-    first. `inputs` are the network's inputs in order, by default seeded random ones. Raises
-    VerificationError where the two disagree, naming the tensor and the worst element.
+    first. `inputs` are the network's inputs, as a sequence, a mapping by name, or the one array
+    there is; by default seeded random ones. Raises VerificationError where the two disagree,
+    naming the tensor and the worst element.
     """
     if isinstance(model, Network):
         network = model
     else:
         network = compile(model, target, example_inputs=inputs, verify=False)
-    return verify_network(network, seeded_inputs(network.inputs) if inputs is None else inputs)
+    if inputs is None:
+        return verify_network(network, seeded_inputs(network.inputs))
+    if isinstance(inputs, Mapping):
+        return verify_network(network, network.check_inputs((), dict(inputs)))
+    return verify_network(network, inputs if isinstance(inputs, Sequence) else [inputs])
 
 
 def detect(model: Any, example_inputs: Sequence[Any] | None = None) -> Detected:
@@ -145,10 +148,9 @@ def _lower(module: tvm.IRModule, target: tvm.target.Target) -> Lowered:
 
 
 def _output_specs(main: relax.Function) -> tuple[TensorSpec, ...]:
-    ty = main.ret_ty
-    if not isinstance(ty, relax.TupleType):
-        return (_spec("output", ty),)
-    return tuple(_spec(f"output{number}", field) for number, field in enumerate(ty.fields))
+    types = main.ret_ty.fields if isinstance(main.ret_ty, relax.TupleType) else [main.ret_ty]
+    names = output_names(main, len(types))
+    return tuple(_spec(name, ty) for name, ty in zip(names, types, strict=True))
 
 
 def _spec(name: str, ty: relax.TensorType) -> TensorSpec:

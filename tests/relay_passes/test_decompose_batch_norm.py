@@ -8,6 +8,7 @@ from tvm.ir import assert_structural_equal
 from tvm.script import ir as I
 from tvm.script import relax as R
 
+from tvm_snn.errors import ModelError
 from tvm_snn.relay_passes.decompose_batch_norm import DecomposeBatchNorm, affine_terms
 
 GAMMA, BETA, MEAN, VARIANCE = (
@@ -124,3 +125,9 @@ def test_terms_are_those_of_pytorch_bit_for_bit(seed):
     )
     fused = (x.numpy().astype("float64") * alpha + offset).astype("float32")
     np.testing.assert_array_equal(fused, expected)
+
+
+def test_a_negative_variance_is_refused() -> None:
+    ones = np.ones(3, np.float32)
+    with pytest.raises(ModelError, match=r"the variance -0\.5 at channel 1"):
+        affine_terms(ones, ones, ones, np.array([1, -0.5, 2], np.float32), 1e-5)

@@ -166,3 +166,14 @@ def test_signs_that_another_engine_may_decide_otherwise_are_counted() -> None:
     verification = tvm_snn.verify(_signs_of_shifted_input(), [data])
     assert (verification.ties, verification.close_calls) == (0, 3)
     assert "3 signs are of floats within rounding of zero" in str(verification)
+
+
+def test_inputs_by_position_by_name_and_alone() -> None:
+    image, offset = small_inputs()
+    network = small_network()
+    assert tvm_snn.verify(network, (image, offset)).checks
+    assert tvm_snn.verify(network, {"offset": offset, "image": image}).checks
+    alone = _signs_of_shifted_input()
+    assert tvm_snn.verify(alone, np.ones((1, 8, 5, 5), np.float32)).checks
+    with pytest.raises(tvm_snn.ModelError, match="missing is"):
+        tvm_snn.verify(network, {"image": image})

@@ -22,6 +22,7 @@ from .onnx_constants import fold_constants
 from .onnx_names import layers_of
 from .onnx_shapes import fix_shapes
 from .operator_builder import OperatorBuilder
+from .output_names import name_outputs
 
 _STANDARD_DOMAINS = ("", "ai.onnx")
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PRelu")
@@ -53,7 +54,8 @@ def import_onnx(model: onnx.ModelProto, example_inputs: Any = None) -> tvm.IRMod
     _check_weights(copy.graph)
     folded = _fold(copy)
     check_attributes(folded)
-    return name_layers(_to_relax(folded), layers_of(folded.graph))
+    module = name_layers(_to_relax(folded), layers_of(folded.graph))
+    return name_outputs(module, [output.name for output in folded.graph.output])
 
 
 def _check_external_data(graph: onnx.GraphProto) -> None:
