@@ -25,11 +25,6 @@ of numbers below s + |w|, that is by at most 2^-24 * (s + max|w|) each. With max
 times s that stays below 2^-16 of s, while weights that were never binarized differ by far more.
 """
 
-JOINT_STRUCTURE = 0.6
-"""Part of the usual unit's bits below which a larger unit is taken for the layer's own structure.
-
-Paired units from 64, 32 or 16 patterns come to 0.43, 0.42 and 0.4."""
-
 _SAMPLE = 4096
 _MIN_PATTERN_BITS = 4
 _ALIGNMENT_ROUNDS = 20
@@ -100,10 +95,10 @@ def factor_signs(weight: NDArray[np.float32]) -> SignedWeight | str:
 def find_subset(signs: NDArray[np.int8]) -> Subset | str:
     """Find the cheapest subset for signs (O, C/groups, kh, kw), or say why none is worth having.
 
-    The unit is the usual one (1 channel of a larger kernel, 8 of a 1x1) or any other that divides
-    the channels, if its indices and kernels take less than JOINT_STRUCTURE of the bits: units that
-    merely repeat smaller ones come close to that by accident, when the number of kernels is no
-    power of two or some are rare.
+    The unit is the usual one (1 channel of a larger kernel, 8 of a 1x1), or any other that divides
+    the channels, stores fewer bits, and needs no more kernels than the usual one. So paired units
+    are found: 64 patterns of two channels show up to 128 kernels of one. Units that merely repeat
+    smaller ones need more kernels, though their indices may waste fewer bits.
 
     A subset is worth having when an index is shorter than the unit and every kernel serves two
     units or more on average: below that, almost any small layer would count as sub-bit by
@@ -115,9 +110,7 @@ def find_subset(signs: NDArray[np.int8]) -> Subset | str:
         return _no_subset_reason(signs)
     best = min(found.values(), key=lambda subset: (subset.stored_bits, subset.unit))
     usual = found.get(_usual_unit(signs))
-    if usual and best.stored_bits > JOINT_STRUCTURE * usual.stored_bits:
-        return usual
-    return best
+    return usual if usual and best.size > usual.size else best
 
 
 def _middle(magnitudes: NDArray[np.float32]) -> NDArray[np.float32]:
