@@ -108,9 +108,9 @@ def find_subset(signs: NDArray[np.int8]) -> Subset | str:
     found = {unit: subset for unit in _unit_sizes(signs) if (subset := _subset_of(signs, unit))}
     if not found:
         return _no_subset_reason(signs)
-    best = min(found.values(), key=lambda subset: (subset.stored_bits, subset.unit))
     usual = found.get(_usual_unit(signs))
-    return usual if usual and best.size > usual.size else best
+    able = [subset for subset in found.values() if usual is None or subset.size <= usual.size]
+    return min(able, key=lambda subset: (subset.stored_bits, subset.unit))
 
 
 def _middle(magnitudes: NDArray[np.float32]) -> NDArray[np.float32]:
