@@ -13,14 +13,13 @@ from tvm import relax
 
 from .artifact import Artifact, TensorSpec, read_artifact, write_artifact
 from .errors import ArtifactError, ModelError
+from .relay_passes.lower import TRANSFORM_WEIGHTS
 from .report import Report
 from .target import host_architecture, host_extensions
 
 Result = NDArray | tuple[NDArray, ...]
 KernelObserver = Callable[[str, bool, Sequence[Any]], None]
 """Called before (True) and after (False) each kernel, with its name and arguments."""
-
-_TRANSFORM_WEIGHTS = "main_transform_params"
 
 
 class Network:
@@ -33,7 +32,7 @@ class Network:
         self._machine = _load(artifact.library)
         self._kernels = frozenset(kernel.function for kernel in artifact.kernels)
         weights = [tvm.runtime.tensor(weight.array) for weight in artifact.weights]
-        self._weights = tuple(self._machine[_TRANSFORM_WEIGHTS](weights))
+        self._weights = tuple(self._machine[TRANSFORM_WEIGHTS](weights))
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:

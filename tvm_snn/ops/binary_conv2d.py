@@ -13,27 +13,22 @@ from ..errors import ModelError
 from ..tvm_api import attrs_dict
 from .convolve import convolve
 from .geometry import ConvGeometry
-from .operator import ACCUMULATORS, Operator, tensor_argument
+from .operator import ACCUMULATORS, Operator, convolution_type, tensor_argument
 
 
 def infer_type(call: relax.Call) -> relax.TensorType:
     """Return the type of the result; raises ModelError when arguments or attributes do not fit."""
     geometry = ConvGeometry.from_attrs(attrs_dict(call))
-    data, dtype = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
+    data, _ = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
     weight, _ = tensor_argument(call, 1, "weight", dims=4, dtypes=("int8",))
-    n, channels, height, width = geometry.nchw(data)
+    channels = geometry.nchw(data)[1]
     outputs, group_channels, kh, kw = weight
     if group_channels * geometry.groups != channels:
         raise ModelError(
             f"{call.op.name}: kernels of {group_channels} channels in {geometry.groups} groups "
             f"need {group_channels * geometry.groups} input channels, but the data has {channels}."
         )
-    if outputs % geometry.groups:
-        raise ModelError(
-            f"{call.op.name}: {outputs} outputs do not divide into {geometry.groups} groups."
-        )
-    out_h, out_w = geometry.output_size(height, width, (kh, kw))
-    return relax.TensorType(geometry.in_layout(n, outputs, out_h, out_w), ACCUMULATORS[dtype])
+    return convolution_type(call, geometry, outputs, (kh, kw))
 
 
 def reference(data: NDArray, weight: NDArray, **attrs: Any) -> NDArray:

@@ -10,6 +10,7 @@ from tvm import relax
 
 from ..errors import ModelError
 from ..tvm_api import attrs_dict, make_attrs, register_op
+from .geometry import ConvGeometry
 
 ACCUMULATORS = {"int8": "int32", "float32": "float32"}
 """Result dtype for each dtype of the data. int8 data are signs: -1, 0 or +1 (W1A1)."""
@@ -66,6 +67,23 @@ def tensor_argument(
     if dims is not None and len(shape) != dims:
         raise ModelError(f"{where} has shape {shape}; {dims} dimensions are expected.")
     return shape, dtype
+
+
+def convolution_type(
+    call: relax.Call, geometry: ConvGeometry, outputs: int, kernel: tuple[int, int]
+) -> relax.TensorType:
+    """Return the type of a convolution with `outputs` kernels of kh x kw over argument 0.
+
+    Raises ModelError when the outputs do not divide into groups or the kernel does not fit.
+    """
+    data, dtype = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
+    if outputs % geometry.groups:
+        raise ModelError(
+            f"{call.op.name}: {outputs} outputs do not divide into {geometry.groups} groups."
+        )
+    n, _, height, width = geometry.nchw(data)
+    out_h, out_w = geometry.output_size(height, width, kernel)
+    return relax.TensorType(geometry.in_layout(n, outputs, out_h, out_w), ACCUMULATORS[dtype])
 
 
 def static_shape(ty: relax.TensorType) -> tuple[int, ...] | None:
