@@ -24,7 +24,7 @@ def register_op(name: str, doc: str) -> tvm.ir.Op:
 
 
 def make_attrs(**values: Any) -> tvm.ir.Attrs:
-    """Return an attribute dictionary for a call: ints, strings, and lists of ints.
+    """Return an attribute dictionary for a call: ints, strings, lists of ints, dictionaries.
 
     `ir.DictAttrs` has no public constructor.
     """
@@ -41,6 +41,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, bool | int | float):
         return value
+    if isinstance(value, tvm_ffi.Map):
+        return {str(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value]
 
 

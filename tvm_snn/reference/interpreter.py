@@ -101,8 +101,8 @@ def _meaning_of(call: relax.Call) -> Meaning:
     """Look the operator up: in the table, or beside the operators of this project."""
     name = _operator_name(call)
     if name in OPERATORS:
-        attributes = attrs_dict(call)
-        attributes.pop("strategy", None)
+        # How a call is computed has no part in what it means.
+        attributes = {k: v for k, v in attrs_dict(call).items() if k not in ("strategy", "config")}
         return lambda _attrs, *values: OPERATORS[name].reference(*values, **attributes)
     if name in MEANINGS:
         return MEANINGS[name]
