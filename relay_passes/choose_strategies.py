@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import tvm
 from tvm import relax
 
-from ..ops import OPERATORS, with_strategy
+from ..ops import LAYERS, with_strategy
 from ..schedules import choose
 from ..target import Features
 from .layers import operator_name, var_bindings
@@ -23,7 +23,7 @@ def choose_strategies(module: tvm.IRModule, features: Features) -> dict[str, Cho
     """Return the choice for every call of our operators in `main`, by the layer's name."""
     choices = {}
     for binding in var_bindings(module["main"]):
-        if operator_name(binding.value) in OPERATORS:
+        if operator_name(binding.value) in LAYERS:
             strategy, reason = choose(binding.value, features)
             choices[str(binding.var.name)] = Choice(strategy.name, reason)
     return choices

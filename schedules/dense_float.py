@@ -20,7 +20,7 @@ from ..ops import ConvGeometry, static_shape
 from ..target import Features
 from .decode import DENSE_OPERATORS, binary_weight, weight_shape
 from .emit import core_stage, emit_kernel, emit_packing
-from .planes import Convolution, Planes, convolution_of, fitting_block, job_splits
+from .planes import Convolution, Planes, convolution, convolution_of, fitting_block, job_splits
 from .shapes import shape_of
 
 NAME = "decoded_dense"
@@ -94,7 +94,7 @@ def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call, features: Features
         }
     )
     outputs, _, kh, kw = shape_of(weight)
-    conv = Convolution.of(data, outputs, (kh, kw), geometry)
+    conv = convolution(geometry.nchw(shape_of(data)), outputs, (kh, kw), geometry)
     return _emit(bb, "conv2d", conv, data, weight, features)
 
 

@@ -6,7 +6,7 @@ from tvm import relax
 from tvm.target import Target
 
 from ..errors import ModelError, TargetError
-from ..ops import OPERATORS
+from ..ops import LAYERS
 from ..target import Features, features_of
 from ..tvm_api import attrs_dict
 from .dense_float import legalize_conv2d as legalize_float_conv2d
@@ -30,7 +30,7 @@ def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
 
 
 LEGALIZATIONS: dict[str, Callable[[relax.BlockBuilder, relax.Call], relax.Expr]] = {
-    **dict.fromkeys(OPERATORS, legalize_call),
+    **dict.fromkeys(LAYERS, legalize_call),
     "relax.nn.conv2d": legalize_conv2d,
 }
 """What to hand to LegalizeOps: our operators, and the operators that run faster our way."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from tvm import relax, te, tirx
 from tvm.ir import Expr
 
-from ..ops import ConvGeometry
+from ..ops import ConvGeometry, image_size
 from ..tvm_api import attrs_dict
-from .shapes import shape_of
+from .decode import weight_shape
 
 _JOBS = 16
 """Parallel jobs of a kernel, at least, where the image alone does not give them."""
@@ -36,22 +36,6 @@ class Convolution:
     kernel: tuple[int, int]
     geometry: ConvGeometry
 
-    @classmethod
-    def of(
-        cls,
-        data: relax.Expr,
-        outputs: int,
-        kernel: tuple[int, int],
-        geometry: ConvGeometry,
-    ) -> "Convolution":
-        """Read the sizes off the data's type."""
-        shape = shape_of(data)
-        n, channels, height, width = geometry.nchw(shape)
-        groups = geometry.groups
-        return cls(
-            n, groups, channels // groups, outputs // groups, height, width, kernel, geometry
-        )
-
     @property
     def output_size(self) -> tuple[int, int]:
         """Height and width of the result."""
@@ -65,7 +49,20 @@ class Convolution:
 
 def convolution_of(call: relax.Call, outputs: int, kernel: tuple[int, int]) -> Convolution:
     """Return the convolution that a call of one of our operators computes."""
-    return Convolution.of(call.args[0], outputs, kernel, ConvGeometry.from_attrs(attrs_dict(call)))
+    geometry = ConvGeometry.from_attrs(attrs_dict(call))
+    channels = weight_shape(call)[1] * geometry.groups
+    return convolution(image_size(call, geometry, channels), outputs, kernel, geometry)
+
+
+def convolution(
+    image: tuple[int, int, int, int], outputs: int, kernel: tuple[int, int], geometry: ConvGeometry
+) -> Convolution:
+    """Return the convolution of an image (batch, channels, height, width)."""
+    n, channels, height, width = image
+    groups = geometry.groups
+    return Convolution(
+        n, groups, channels // groups, outputs // groups, height, width, kernel, geometry
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tvm import relax
 
-from ..ops import OPERATORS
+from ..ops import LAYERS
 from ..target import Features
 from . import dense_float, subset_gather, subset_lookup, xnor_popcount
 
@@ -48,7 +48,7 @@ def candidates(call: relax.Call, features: Features) -> list[Strategy]:
 
 def choose(call: relax.Call, features: Features) -> tuple[Strategy, str]:
     """Return the strategy for a call by the cost model, and the reason as a sentence."""
-    if call.op.name not in OPERATORS:
+    if call.op.name not in LAYERS:
         raise ValueError(f"{call.op.name} is not an operator of this project.")
     best, *others = candidates(call, features)
     if not others:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tvm import relax
 from tvm.target import Target
 
-from .ops import OPERATORS
+from .ops import LAYERS
 from .relay_passes.layers import operator_name, var_bindings
 from .relay_passes.lower import TRANSFORM_WEIGHTS, lower
 
@@ -26,7 +26,7 @@ class Cores:
         calls = {
             str(binding.var.name): binding.value
             for binding in var_bindings(main)
-            if operator_name(binding.value) in OPERATORS
+            if operator_name(binding.value) in LAYERS
         }
         self.layers = tuple(calls)
         self._machine = None

@@ -1,27 +1,35 @@
-"""The operators of sub-bit and binary layers: meaning, shape rule and numpy reference of each.
+"""The operators of sub-bit and binary networks: meaning, shape rule and numpy reference of each.
 
-Every operator takes an attribute `strategy`: the name of the schedule that computes it, "" until
-one is chosen. Importing this package makes the operators known to Relax.
+Every layer takes the attributes `strategy`, the name of the schedule that computes it, "" until
+one is chosen, and `config`, the schedule's knobs. Importing this package makes the operators
+known to Relax.
 """
 
 from .binary_conv2d import binary_conv2d
 from .binary_dense import binary_dense
 from .geometry import ConvGeometry
-from .operator import Operator, static_shape, with_strategy
+from .operator import Operator, image_size, static_shape, with_strategy
+from .pack_signs import pack_signs
 from .subset_conv2d import subset_conv2d
 from .subset_dense import subset_dense
 
-OPERATORS: dict[str, Operator] = {
+LAYERS: dict[str, Operator] = {
     operator.name: operator
     for operator in (subset_conv2d, binary_conv2d, subset_dense, binary_dense)
 }
+"""The operators that have weights: strategies compute them."""
+OPERATORS: dict[str, Operator] = {**LAYERS, pack_signs.name: pack_signs}
+"""All of them."""
 
 __all__ = [
+    "LAYERS",
     "OPERATORS",
     "ConvGeometry",
     "Operator",
     "binary_conv2d",
     "binary_dense",
+    "image_size",
+    "pack_signs",
     "static_shape",
     "subset_conv2d",
     "subset_dense",

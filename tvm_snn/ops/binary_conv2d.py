@@ -9,26 +9,18 @@ from typing import Any
 from numpy.typing import NDArray
 from tvm import relax
 
-from ..errors import ModelError
 from ..tvm_api import attrs_dict
 from .convolve import convolve
 from .geometry import ConvGeometry
-from .operator import ACCUMULATORS, Operator, convolution_type, tensor_argument
+from .operator import Operator, convolution_type, tensor_argument
 
 
 def infer_type(call: relax.Call) -> relax.TensorType:
     """Return the type of the result; raises ModelError when arguments or attributes do not fit."""
     geometry = ConvGeometry.from_attrs(attrs_dict(call))
-    data, _ = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
     weight, _ = tensor_argument(call, 1, "weight", dims=4, dtypes=("int8",))
-    channels = geometry.nchw(data)[1]
     outputs, group_channels, kh, kw = weight
-    if group_channels * geometry.groups != channels:
-        raise ModelError(
-            f"{call.op.name}: kernels of {group_channels} channels in {geometry.groups} groups "
-            f"need {group_channels * geometry.groups} input channels, but the data has {channels}."
-        )
-    return convolution_type(call, geometry, outputs, (kh, kw))
+    return convolution_type(call, geometry, group_channels * geometry.groups, outputs, (kh, kw))
 
 
 def reference(data: NDArray, weight: NDArray, **attrs: Any) -> NDArray:

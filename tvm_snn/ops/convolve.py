@@ -4,15 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import ConvGeometry
+from .packed_signs import unpack
 
 
 def convolve(data: NDArray, weight: NDArray, geometry: ConvGeometry) -> NDArray:
-    """Convolve int8 or float32 data with weights of +1 and -1.
+    """Convolve int8 or float32 data, or packed signs, with weights of +1 and -1.
 
-    `data` is (N, C, H, W) or (N, H, W, C) as `geometry.data_layout` says, `weight` int8
-    (O, C/groups, kh, kw). Returns int32 for int8 data, float32 for float32 data, laid out like
-    the data.
+    `data` is (N, C, H, W) or (N, H, W, C) as `geometry.data_layout` says, or uint64 words (see
+    `packed_signs`); `weight` is int8 (O, C/groups, kh, kw). Returns float32 for float32 data and
+    int32 for signs, in `geometry.data_layout`.
     """
+    if data.dtype == np.uint64:
+        data = unpack(data, weight.shape[1] * geometry.groups, geometry.groups)
     channels_first = data if geometry.data_layout == "NCHW" else data.transpose(0, 3, 1, 2)
     n, c, h, w = channels_first.shape
     outputs, _, kh, kw = weight.shape

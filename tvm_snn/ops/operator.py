@@ -11,9 +11,12 @@ from tvm import relax
 from ..errors import ModelError
 from ..tvm_api import attrs_dict, make_attrs, register_op
 from .geometry import ConvGeometry
+from .packed_signs import PLANES, words_of
 
 ACCUMULATORS = {"int8": "int32", "float32": "float32"}
 """Result dtype for each dtype of the data. int8 data are signs: -1, 0 or +1 (W1A1)."""
+PACKED = "uint64"
+"""Dtype of data that are packed signs."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +73,56 @@ def tensor_argument(
 
 
 def convolution_type(
-    call: relax.Call, geometry: ConvGeometry, outputs: int, kernel: tuple[int, int]
+    call: relax.Call, geometry: ConvGeometry, channels: int, outputs: int, kernel: tuple[int, int]
 ) -> relax.TensorType:
-    """Return the type of a convolution with `outputs` kernels of kh x kw over argument 0.
+    """Return the type of a convolution of argument 0 with `outputs` kernels of kh x kw.
 
-    Raises ModelError when the outputs do not divide into groups or the kernel does not fit.
+    `channels` are the input channels of all groups that the kernels are made for. Raises
+    ModelError when the data has others, when the outputs do not divide into groups, or when the
+    kernel does not fit.
     """
-    data, dtype = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
+    n, found, height, width = image_size(call, geometry, channels)
+    if found != channels:
+        raise ModelError(
+            f"{call.op.name}: the weights, in {geometry.groups} groups, need {channels} input "
+            f"channels, but the data has {found}."
+        )
     if outputs % geometry.groups:
         raise ModelError(
             f"{call.op.name}: {outputs} outputs do not divide into {geometry.groups} groups."
         )
-    n, _, height, width = geometry.nchw(data)
     out_h, out_w = geometry.output_size(height, width, kernel)
-    return relax.TensorType(geometry.in_layout(n, outputs, out_h, out_w), ACCUMULATORS[dtype])
+    dtype = ACCUMULATORS.get(str(call.args[0].ty.dtype), "int32")
+    return relax.TensorType(geometry.in_layout(n, outputs, out_h, out_w), dtype)
+
+
+def image_size(
+    call: relax.Call, geometry: ConvGeometry, channels: int
+) -> tuple[int, int, int, int]:
+    """Return (batch, channels, height, width) of a convolution's data, packed or not.
+
+    Words do not tell how many channels they hold: it is `channels`, which the weights need, where
+    the number of words fits. Raises ModelError when it does not, or when the data is no image.
+    """
+    if str(call.args[0].ty.dtype) != PACKED:
+        data, _ = tensor_argument(call, 0, "data", dims=4, dtypes=(*ACCUMULATORS, PACKED))
+        return geometry.nchw(data)
+    (n, planes, height, width, words), _ = tensor_argument(
+        call, 0, "data", dims=5, dtypes=(PACKED,)
+    )
+    needed = geometry.groups * words_of(channels // geometry.groups)
+    if planes != PLANES or words != needed:
+        raise ModelError(
+            f"{call.op.name}: packed signs have {planes} planes of {words} words a pixel; "
+            f"{PLANES} planes of {needed} words are expected for {channels} channels in "
+            f"{geometry.groups} groups."
+        )
+    if geometry.data_layout != "NHWC":
+        raise ModelError(
+            f"{call.op.name}: packed signs are channels-last, but the data layout is "
+            f"{geometry.data_layout}; 'NHWC' is expected."
+        )
+    return n, channels, height, width
 
 
 def static_shape(ty: relax.TensorType) -> tuple[int, ...] | None:

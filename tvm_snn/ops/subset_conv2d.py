@@ -16,27 +16,20 @@ from ..errors import ModelError
 from ..tvm_api import attrs_dict
 from .convolve import convolve
 from .geometry import ConvGeometry
-from .operator import ACCUMULATORS, Operator, convolution_type, tensor_argument
+from .operator import Operator, convolution_type, tensor_argument
 from .units import join_units
 
 
 def infer_type(call: relax.Call) -> relax.TensorType:
     """Return the type of the result; raises ModelError when arguments or attributes do not fit."""
     geometry = ConvGeometry.from_attrs(attrs_dict(call))
-    data, _ = tensor_argument(call, 0, "data", dims=4, dtypes=tuple(ACCUMULATORS))
     subset, _ = tensor_argument(call, 1, "subset", dims=4, dtypes=("int8",))
     indices, _ = tensor_argument(call, 2, "indices", dims=2, dtypes=("uint8",))
-    channels = geometry.nchw(data)[1]
     outputs, units = indices
     kernels, unit, kh, kw = subset
     if kernels < 1:
         raise ModelError(f"{call.op.name}: the subset is empty.")
-    if units * unit * geometry.groups != channels:
-        raise ModelError(
-            f"{call.op.name}: {units} units of {unit} channels in {geometry.groups} groups make "
-            f"{units * unit * geometry.groups} input channels, but the data has {channels}."
-        )
-    return convolution_type(call, geometry, outputs, (kh, kw))
+    return convolution_type(call, geometry, units * unit * geometry.groups, outputs, (kh, kw))
 
 
 def reference(data: NDArray, subset: NDArray, indices: NDArray, **attrs: Any) -> NDArray:
