@@ -16,6 +16,7 @@ from .errors import ArtifactError, ModelError
 from .relay_passes.lower import TRANSFORM_WEIGHTS
 from .report import Report
 from .target import host_architecture, host_extensions
+from .threads import check_threads, use_threads
 
 Result = NDArray | tuple[NDArray, ...]
 KernelObserver = Callable[[str, bool, Sequence[Any]], None]
@@ -25,10 +26,16 @@ KernelObserver = Callable[[str, bool, Sequence[Any]], None]
 class Network:
     """A compiled network. Call it with its inputs, in order or by name."""
 
-    def __init__(self, artifact: Artifact) -> None:
-        """Load an artifact; raises ArtifactError when it was made for another machine."""
+    def __init__(self, artifact: Artifact, num_threads: int | None = None) -> None:
+        """Load an artifact to run on `num_threads` threads, by default on every core.
+
+        Raises ArtifactError when it was made for another machine, SnnError when there are not as
+        many processors.
+        """
         _check_machine(artifact)
         self.artifact = artifact
+        self.num_threads = num_threads
+        self._use_threads()
         self._machine = _load(artifact.library)
         self._kernels = frozenset(kernel.function for kernel in artifact.kernels)
         weights = [tvm.runtime.tensor(weight.array) for weight in artifact.weights]
@@ -43,6 +50,20 @@ class Network:
     def outputs(self) -> tuple[TensorSpec, ...]:
         """Name, shape and dtype of every output."""
         return self.artifact.outputs
+
+    @property
+    def num_threads(self) -> int:
+        """How many threads the network runs on, the calling thread among them.
+
+        May be set at any time; None is the default: the environment's TVM_NUM_THREADS, else the
+        cores that this process may use. Raises SnnError for what cannot be had.
+        """
+        return self._num_threads
+
+    @num_threads.setter
+    def num_threads(self, count: int | None) -> None:
+        self._num_threads = check_threads(count)
+        self._insists = count is not None
 
     def __call__(self, *arrays: Any, **named: Any) -> Result:
         """Run the network on numpy arrays or torch tensors and return numpy arrays.
@@ -91,19 +112,26 @@ class Network:
         return [_checked(spec, given_arrays[spec.name]) for spec in self.inputs]
 
     def _run(self, arrays: Sequence[NDArray]) -> Result:
+        self._use_threads()
         tensors = [tvm.runtime.tensor(array) for array in arrays]
         result = self._machine["main"](*tensors, *self._weights)
         if isinstance(result, tvm.runtime.Tensor):
             return result.numpy()
         return tuple(tensor.numpy() for tensor in result)
 
+    def _use_threads(self) -> None:
+        # Before every run (2 us): the pool is the calling thread's, and shared with others.
+        use_threads(self._num_threads, self._insists)
 
-def load(path: str | os.PathLike[str]) -> Network:
+
+def load(path: str | os.PathLike[str], *, num_threads: int | None = None) -> Network:
     """Load a network that :meth:`Network.save` has written.
 
-    Raises ArtifactError when the file is damaged or was made for another machine.
+    It runs on `num_threads` threads, by default on every core that this process may use (see
+    :attr:`Network.num_threads`). Raises ArtifactError when the file is damaged or was made for
+    another machine, SnnError when there are not as many processors.
     """
-    return Network(read_artifact(path))
+    return Network(read_artifact(path), num_threads)
 
 
 def _load(library: bytes) -> relax.VirtualMachine:

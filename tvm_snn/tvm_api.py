@@ -4,6 +4,7 @@ TVM's Python API moves between releases. What is private stands here and nowhere
 new release means one file to read.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import tvm
@@ -54,3 +55,19 @@ def host_cpu_features() -> frozenset[str]:
     """
     features = tvm_ffi.get_global_func("tvm.codegen.llvm.GetHostCPUFeatures")()
     return frozenset(str(name) for name, present in features.items() if present)
+
+
+def configure_threads(count: int, processors: Sequence[int]) -> None:
+    """Limit TVM's thread pool of the calling thread to `count` threads.
+
+    The pool, if this is its first use, gets as many threads as there are `processors`; all of them
+    may run on any of these, the calling thread too. TVM has the function in its registry only; -3
+    is its `kSpecifyThreadShareAllCore`.
+    """
+    configure = tvm_ffi.get_global_func("runtime.config_threadpool")
+    configure(-3, count, [str(processor) for processor in processors])
+
+
+def thread_count() -> int:
+    """Return how many threads the pool of the calling thread uses; starts the pool."""
+    return int(tvm_ffi.get_global_func("runtime.NumThreads")())

@@ -9,6 +9,7 @@ from ..profiling import profile
 from ..verification import seeded_inputs
 from .models import load_arrays
 from .output import json_option, print_json, print_report
+from .threads import threads_option
 
 
 @click.command("profile", short_help="Measure each layer of an artifact.")
@@ -17,13 +18,16 @@ from .output import json_option, print_json, print_report
 @click.option(
     "--runs", default=20, show_default=True, type=click.IntRange(min=1), help="How often to run."
 )
+@threads_option
 @json_option
-def profile_command(network: str, inputs: tuple[str, ...], runs: int, as_json: bool) -> None:
+def profile_command(
+    network: str, inputs: tuple[str, ...], runs: int, threads: int | None, as_json: bool
+) -> None:
     """Measure the compiled NETWORK: each layer and the whole, medians over several runs.
 
     Without INPUT files the inputs are random numbers, always the same.
     """
-    loaded = load(network)
+    loaded = load(network, num_threads=threads)
     arrays = load_arrays(inputs) or seeded_inputs(loaded.inputs)
     measured = profile(loaded, *arrays, runs=runs)
     if as_json:

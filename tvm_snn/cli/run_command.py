@@ -8,6 +8,7 @@ import numpy as np
 from ..network import load
 from .models import load_arrays
 from .output import check_writable, json_option, print_json, write_array
+from .threads import threads_option
 
 
 @click.command("run", short_help="Run an artifact on .npy files.")
@@ -20,15 +21,20 @@ from .output import check_writable, json_option, print_json, write_array
     multiple=True,
     help="Write an output as .npy, once for each output.",
 )
+@threads_option
 @json_option
 def run_command(
-    network: str, inputs: tuple[str, ...], output: tuple[Path, ...], as_json: bool
+    network: str,
+    inputs: tuple[str, ...],
+    output: tuple[Path, ...],
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Run the compiled NETWORK on arrays from .npy files, one for each input.
 
     Prints the outputs, shortened when they are long; -o writes them whole.
     """
-    loaded = load(network)
+    loaded = load(network, num_threads=threads)
     if len(output) not in (0, len(loaded.outputs)):
         raise click.UsageError(
             f"The network has {len(loaded.outputs)} outputs, {len(output)} files were named: "

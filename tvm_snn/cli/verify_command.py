@@ -10,15 +10,22 @@ from ..network import load
 from ..verification import seeded_inputs, verify_network
 from .models import load_arrays, load_model, model_arguments
 from .output import json_option, print_json
+from .threads import threads_option
 
 
 @click.command("verify", short_help="Compare with the reference interpreter, kernel by kernel.")
 @model_arguments
 @click.argument("inputs", nargs=-1, metavar="[INPUT.npy]...")
 @click.option("--target", default="host", show_default=True, help="Target to compile a model for.")
+@threads_option
 @json_option
 def verify_command(
-    model: str, shapes: tuple[str, ...], inputs: tuple[str, ...], target: str, as_json: bool
+    model: str,
+    shapes: tuple[str, ...],
+    inputs: tuple[str, ...],
+    target: str,
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Compare MODEL, or an artifact (.snn), with the reference, kernel by kernel.
 
@@ -27,10 +34,11 @@ def verify_command(
     """
     if model.endswith(".snn"):
         _refuse_model_options()
-        network = load(model)
+        network = load(model, num_threads=threads)
     else:
         source, examples = load_model(model, shapes)
         network = compile(source, target, example_inputs=examples, verify=False)
+        network.num_threads = threads
     arrays = load_arrays(inputs) or seeded_inputs(network.inputs)
     verification = verify_network(network, arrays)
     if as_json:

@@ -144,6 +144,14 @@ def test_profile(files):
     assert "x>=1" in failure("profile", files / "net.snn", "--runs", 0, status=2)
 
 
+@pytest.mark.parametrize("command", ["run", "verify", "profile"])
+def test_threads(files, command):
+    arguments = (command, files / "net.snn", files / "x.npy", "--threads")
+    assert tvm_snn(*arguments, 1).exit_code == 0
+    assert "num_threads is 5000, but this process may run on" in failure(*arguments, 5000)
+    assert "x>=1" in failure(*arguments, 0, status=2)
+
+
 @pytest.mark.parametrize("command", [(), ("inspect",), ("compile",), ("run",), ("verify",)])
 def test_every_command_explains_itself(command):
     result = tvm_snn(*command, "--help")
