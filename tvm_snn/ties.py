@@ -14,12 +14,14 @@ import tvm
 from numpy.typing import NDArray
 from tvm import relax
 
+from .ops.packed_signs import bits
 from .reference import evaluate_call
 from .relay_passes.layers import operator_name
 
 RELATIVE_TOLERANCE = 1e-4
 ABSOLUTE_TOLERANCE = 1e-5
 
+_SIGNS = frozenset(("relax.sign", "snn.pack_signs"))
 _COMPARISONS = frozenset(
     f"relax.{name}"
     for name in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
@@ -37,9 +39,9 @@ def tolerance(expected: NDArray, tensor: NDArray) -> NDArray:
 
 
 def distance_from_threshold(definition: relax.Expr, values: Values) -> NDArray | None:
-    """Return the float whose sign a sign or comparison tells, None for any other expression."""
+    """Return the float whose sign an operator tells, None for any other expression."""
     name = operator_name(definition)
-    if name != "relax.sign" and name not in _COMPARISONS:
+    if name not in _SIGNS and name not in _COMPARISONS:
         return None
     arrays = [_array(argument, values) for argument in definition.args]
     distance = arrays[0] if len(arrays) == 1 else _difference(*arrays)
@@ -55,11 +57,18 @@ def range_with_ties(
     """Return the least and the greatest value that each field of a kernel's output may have.
 
     `definitions` and `values` are those of the whole network, `given` the names of the tensors
-    that kernels hand to each other: `output` is computed from them, and is one of them.
+    that kernels hand to each other: `output` is computed from them, and is one of them. Arrays are
+    `comparable`.
     """
     moved = [_Moved(definitions, values, given, step).recomputed(output) for step in (-1, 1)]
     fields = zip(*map(_as_tuple, [values[output], *moved]), strict=True)
-    return tuple((np.minimum.reduce(f), np.maximum.reduce(f)) for f in fields)
+    numbers = [tuple(map(comparable, field)) for field in fields]
+    return tuple((np.minimum.reduce(f), np.maximum.reduce(f)) for f in numbers)
+
+
+def comparable(array: NDArray) -> NDArray:
+    """Return an array whose elements are numbers of their own: the bits of words of signs."""
+    return bits(array) if array.dtype == np.uint64 else array
 
 
 class _Moved:

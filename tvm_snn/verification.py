@@ -28,7 +28,7 @@ from .progress import phase
 from .reference import evaluate
 from .relay_passes.layers import var_bindings
 from .target import parse_target
-from .ties import distance_from_threshold, range_with_ties, tolerance
+from .ties import comparable, distance_from_threshold, range_with_ties, tolerance
 
 SEED = 2021
 """Seed of the inputs that compile() verifies with."""
@@ -194,7 +194,8 @@ class _Comparison:
         expected = _as_tuple(value)
         buffers = self._captured[name]
         found = buffers[len(buffers) - len(expected) :]
-        for number, (one_expected, one_found) in enumerate(zip(expected, found, strict=True)):
+        for number, pair in enumerate(zip(expected, found, strict=True)):
+            one_expected, one_found = map(comparable, pair)
             wrong = _wrong(name, one_expected, one_found)
             tied = self._tied(var, number, one_expected, one_found, wrong)
             self.verification.checks.append(_check(name, one_expected, one_found, wrong, tied))

@@ -28,16 +28,21 @@ def pack(data: NDArray, groups: int = 1) -> NDArray[np.uint64]:
     filled[NEGATIVE, ..., :own] = grouped < 0
     filled[ZERO, ..., :own] = ~((grouped < 0) | (grouped > 0))
     places = np.uint64(1) << np.arange(WORD_BITS, dtype=np.uint64)
-    bits = filled.reshape(PLANES, n, h, w, groups * words_of(own), WORD_BITS)
-    words = np.bitwise_or.reduce(np.where(bits, places, np.uint64(0)), axis=-1)
+    present = filled.reshape(PLANES, n, h, w, groups * words_of(own), WORD_BITS)
+    words = np.bitwise_or.reduce(np.where(present, places, np.uint64(0)), axis=-1)
     return np.ascontiguousarray(words.transpose(1, 0, 2, 3, 4))
 
 
 def unpack(words: NDArray[np.uint64], channels: int, groups: int = 1) -> NDArray[np.int8]:
     """Return the signs int8 (N, H, W, channels) of packed words."""
     n, _, h, w, count = words.shape
-    places = np.arange(WORD_BITS, dtype=np.uint64)
-    bits = (words[..., None] >> places & np.uint64(1)).astype(np.int8)
-    rows = bits.reshape(n, PLANES, h, w, groups, count // groups * WORD_BITS)
+    rows = bits(words).astype(np.int8)
+    rows = rows.reshape(n, PLANES, h, w, groups, count // groups * WORD_BITS)
     own = rows[..., : channels // groups].reshape(n, PLANES, h, w, channels)
     return ((1 - 2 * own[:, NEGATIVE]) * (1 - own[:, ZERO])).astype(np.int8)
+
+
+def bits(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the single bits, 0 or 1, of words (...): (..., 64), lowest first."""
+    octets = np.ascontiguousarray(words.astype("<u8")).view(np.uint8)
+    return np.unpackbits(octets, bitorder="little").reshape(*words.shape, WORD_BITS)
