@@ -15,7 +15,13 @@ from tvm.tirx import PrimFunc
 STRATEGY = "snn.strategy"
 """Annotation of a core block: the name of the strategy it belongs to. The loops of such a block
 are final."""
-_FUSES_ELEMENTWISE_EPILOGUE = 4
+READS_ONCE = "snn.reads_once"
+"""Annotation of a core block that reads each element of its first operand only once or twice, so
+that elementwise stages before it are inlined into it."""
+FUSES_ELEMENTWISE_EPILOGUE = 4
+"""Pattern, in FuseOps' sense, of a kernel that elementwise operators after it are fused into."""
+FUSES_ELEMENTWISE_PRODUCERS = 3
+"""Pattern of a kernel that elementwise operators before it are fused into."""
 
 
 def emit_kernel(
@@ -23,13 +29,14 @@ def emit_kernel(
     name: str,
     compute: Callable[..., te.Tensor],
     *arguments: relax.Expr,
+    pattern: int = FUSES_ELEMENTWISE_EPILOGUE,
 ) -> relax.Call:
-    """Return a call of the kernel that `compute` describes, open for an epilogue to fuse into."""
+    """Return a call of the kernel that `compute` describes; `pattern` says what fuses with it."""
     return bb.call_te(
         compute,
         *arguments,
         primfunc_name_hint=name,
-        primfunc_attrs={"op_pattern": _FUSES_ELEMENTWISE_EPILOGUE},
+        primfunc_attrs={"op_pattern": pattern},
     )
 
 
@@ -44,8 +51,10 @@ def emit_packing(
     return bb.emit(call)
 
 
-def core_stage(strategy: str, core: PrimFunc, *inputs: te.Tensor) -> te.Tensor:
-    """Return the result of a core as a tensor.
+def core_stage(
+    strategy: str, core: PrimFunc, *inputs: te.Tensor, reads_once: bool = False
+) -> te.Tensor:
+    """Return the result of a core as a tensor; `reads_once` sets the annotation READS_ONCE.
 
     The core's buffers must be declared with the very shapes of `inputs`, in their order, and its
     result last.
@@ -58,5 +67,5 @@ def core_stage(strategy: str, core: PrimFunc, *inputs: te.Tensor) -> te.Tensor:
         in_buffers=operands,
         out_buffers=[result],
         name=f"{strategy}_core",
-        attrs={STRATEGY: strategy},
+        attrs={STRATEGY: strategy} | ({READS_ONCE: True} if reads_once else {}),
     )

@@ -10,6 +10,7 @@ from ..ops import LAYERS
 from ..target import Features, features_of
 from ..tvm_api import attrs_dict
 from .dense_float import legalize_conv2d as legalize_float_conv2d
+from .pack_signs import legalize as legalize_packing
 from .strategy import STRATEGIES, Strategy, choose
 
 
@@ -29,8 +30,14 @@ def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
     return legalize_float_conv2d(bb, call, _current_features())
 
 
+def legalize_pack_signs(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
+    """Lower a call of `snn.pack_signs` for the target in scope."""
+    return legalize_packing(bb, call, _current_features())
+
+
 LEGALIZATIONS: dict[str, Callable[[relax.BlockBuilder, relax.Call], relax.Expr]] = {
     **dict.fromkeys(LAYERS, legalize_call),
+    "snn.pack_signs": legalize_pack_signs,
     "relax.nn.conv2d": legalize_conv2d,
 }
 """What to hand to LegalizeOps: our operators, and the operators that run faster our way."""

@@ -1,0 +1,56 @@
+"""Signs as bits: the kernel of `snn.pack_signs`, alone and after what is fused into it."""
+
+import numpy as np
+import pytest
+import tvm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import te
+
+from tests.schedules.kernels import Case, random_data, run
+from tvm_snn.ops.packed_signs import pack
+from tvm_snn.schedules.pack_signs import pack_stage
+from tvm_snn.target import parse_target
+
+TARGETS = ["host", "llvm -mcpu=haswell", "llvm -mcpu=x86-64"]
+CHANNELS = st.sampled_from([1, 3, 8, 24, 30, 32, 63, 64, 96, 100, 128, 200])
+
+
+@st.composite
+def images(draw: st.DrawFn) -> tuple[np.ndarray, int]:
+    """Data (N, H, W, C), with zeros of both signs, infinities and NaN, and groups."""
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    size = [draw(st.integers(1, limit)) for limit in (2, 6, 23)]
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["float32", "int8"]))
+    data = random_data(generator, (*size, groups * draw(CHANNELS)), dtype)
+    if dtype == "float32":
+        odd = np.array([0.0, -0.0, np.nan, -np.nan, np.inf, -np.inf, 1e-45, -1e-45], np.float32)
+        data = np.where(generator.random(data.shape) < 0.3, generator.choice(odd, data.shape), data)
+    return data, groups
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+@settings(max_examples=25)
+@given(image=images())
+def test_words_are_those_of_the_reference(target: str, image: tuple[np.ndarray, int]) -> None:
+    data, groups = image
+    case = Case("snn.pack_signs", (data,), {"groups": groups})
+    np.testing.assert_array_equal(run(case, parse_target(target)), case.expected())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", TARGETS)
+@settings(max_examples=15)
+@given(image=images())
+def test_the_stage_packs_channels_first_data(target: str, image: tuple[np.ndarray, int]) -> None:
+    data, groups = image
+    first = np.ascontiguousarray(data.transpose(0, 3, 1, 2))
+    operand = te.placeholder(first.shape, str(first.dtype), name="data")
+    kernel = te.create_prim_func([operand, pack_stage(operand, groups, "NCHW")])
+    compiled = tvm.compile(kernel, target=parse_target(target))
+    expected = pack(data, groups)
+    result = tvm.runtime.tensor(np.zeros_like(expected))
+    compiled(tvm.runtime.tensor(first), result)
+    np.testing.assert_array_equal(result.numpy(), expected)
