@@ -1,12 +1,19 @@
-"""Decide for every binary and sub-bit layer which schedule computes it on the target."""
+"""Decide for every binary and sub-bit layer which schedule computes it on the target.
 
-from dataclasses import dataclass
+A tuning record for the very layer and target decides; without one the cost model does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import tvm
 from tvm import relax
 
 from ..ops import LAYERS, with_strategy
 from ..schedules import choose
+from ..schedules.config import with_config
+from ..schedules.operation import Operation
+from ..schedules.records import Record, Records
 from ..target import Features
 from .layers import operator_name, var_bindings
 
@@ -17,20 +24,41 @@ class Choice:
 
     strategy: str
     reason: str
+    config: Mapping[str, int] = field(default_factory=dict)
+    """Knobs of the strategy; empty for its own choice."""
 
 
-def choose_strategies(module: tvm.IRModule, features: Features) -> dict[str, Choice]:
+def choose_strategies(
+    module: tvm.IRModule, features: Features, records: Records | None = None
+) -> dict[str, Choice]:
     """Return the choice for every call of our operators in `main`, by the layer's name."""
-    choices = {}
-    for binding in var_bindings(module["main"]):
-        if operator_name(binding.value) in LAYERS:
-            strategy, reason = choose(binding.value, features)
-            choices[str(binding.var.name)] = Choice(strategy.name, reason)
-    return choices
+    records = records or Records()
+    return {
+        str(binding.var.name): _choice(binding.value, features, records)
+        for binding in var_bindings(module["main"])
+        if operator_name(binding.value) in LAYERS
+    }
+
+
+def _choice(call: relax.Call, features: Features, records: Records) -> Choice:
+    record = records.find(Operation.of(call), features)
+    if record is not None:
+        return Choice(record.strategy, _measured(record), record.config)
+    strategy, reason = choose(call, features)
+    return Choice(strategy.name, f"cost model: {reason}")
+
+
+def _measured(record: Record) -> str:
+    knobs = ", ".join(f"{knob} {value}" for knob, value in sorted(record.config.items()))
+    threads = "1 thread" if record.threads == 1 else f"{record.threads} threads"
+    return (
+        f"tuned record of {record.date}{f' ({knobs})' if knobs else ''}: {record.gain:.2f} times "
+        f"as fast as {record.default_strategy} on {record.processor}, {threads}"
+    )
 
 
 def set_strategies(choices: dict[str, Choice]) -> tvm.transform.Pass:
-    """Return the pass that writes each choice into the attribute `strategy` of its call."""
+    """Return the pass that writes each choice into the attributes of its call."""
 
     @tvm.transform.module_pass(opt_level=0, name="SetStrategies")
     def transform(module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
@@ -54,9 +82,6 @@ class _Setter(relax.PyExprMutator):
         if choice is None:
             super().visit_var_binding_(binding)
             return
-        call = self.visit_expr(binding.value)
-        self.builder_.emit_normalized(
-            relax.VarBinding(
-                binding.var, self.builder_.normalize(with_strategy(call, choice.strategy))
-            )
-        )
+        call = with_strategy(self.visit_expr(binding.value), choice.strategy)
+        call = self.builder_.normalize(with_config(call, choice.config))
+        self.builder_.emit_normalized(relax.VarBinding(binding.var, call))

@@ -9,6 +9,7 @@ from ..errors import ModelError, TargetError
 from ..ops import LAYERS
 from ..target import Features, features_of
 from ..tvm_api import attrs_dict
+from .config import config_of
 from .dense_float import legalize_conv2d as legalize_float_conv2d
 from .pack_signs import legalize as legalize_packing
 from .strategy import STRATEGIES, Strategy, choose
@@ -18,8 +19,8 @@ def legalize_call(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
     """Lower a call of one of our operators by the strategy that its attribute names.
 
     Without a name the cost model chooses. The target is the one in scope (`with target:`).
-    Raises TargetError when there is none, and ModelError when the strategy does not exist or
-    cannot compute the call.
+    Raises TargetError when there is none, and ModelError when the strategy does not exist, cannot
+    compute the call or has no such configuration.
     """
     features = _current_features()
     return _strategy(call, features).legalize(bb, call, features)
@@ -65,4 +66,7 @@ def _strategy(call: relax.Call, features: Features) -> Strategy:
     obstacle = strategy.obstacle(call, features)
     if obstacle is not None:
         raise ModelError(f"The strategy {name} cannot compute a {call.op.name}: {obstacle}.")
+    fault = strategy.fault(call, features, config_of(call))
+    if fault is not None:
+        raise ModelError(f"The configuration of a {call.op.name} {fault}.")
     return strategy

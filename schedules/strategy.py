@@ -1,11 +1,12 @@
 """What a strategy is, the table of all of them, and the choice among them.
 
-A strategy is a module with NAME, `obstacle`, `legalize`, `cycles` and `remark` (see `Strategy`),
-listed in STRATEGIES. Its kernel is `planes` (or another way to read the data), a core in TVMScript
-and a plain rearrangement of the result; the tests in tests/schedules run every strategy listed.
+A strategy is a module with NAME, `obstacle`, `legalize`, `cycles` and `remark`, and with `space`
+where it has knobs (see `Strategy`), listed in STRATEGIES. Its kernel is `planes` (or another way
+to read the data), a core in TVMScript and a plain rearrangement of the result; the tests in
+tests/schedules run every strategy listed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tvm import relax
@@ -30,11 +31,41 @@ class Strategy:
     for comparing strategies and for nothing else."""
     remark: Callable[[relax.Call], str]
     """What speaks for the strategy at this call, in a few words."""
+    space: Callable[[relax.Call, Features], dict[str, tuple[int, ...]]]
+    """The knobs and the values that each may have at this call. Every combination is valid; a
+    call without a configuration (see `config`) has the strategy's own choice."""
+
+    def fault(self, call: relax.Call, features: Features, config: Mapping[str, int]) -> str | None:
+        """Return why a configuration does not fit a call, or None when it does.
+
+        It gives a value to every knob, or to none.
+        """
+        space = self.space(call, features)
+        if config and set(config) != set(space):
+            return f"has the knobs {_names(config)}; {self.name} has {_names(space)} here"
+        for knob, value in config.items():
+            if value not in space[knob]:
+                options = ", ".join(map(str, space[knob]))
+                return f"sets {knob} to {value}; {self.name} has {options} here"
+        return None
+
+
+def _no_knobs(_call: relax.Call, _features: Features) -> dict[str, tuple[int, ...]]:
+    return {}
+
+
+def _names(knobs: Mapping[str, object]) -> str:
+    return ", ".join(sorted(knobs)) or "none"
 
 
 STRATEGIES: dict[str, Strategy] = {
     module.NAME: Strategy(
-        module.NAME, module.obstacle, module.legalize, module.cycles, module.remark
+        module.NAME,
+        module.obstacle,
+        module.legalize,
+        module.cycles,
+        module.remark,
+        getattr(module, "space", _no_knobs),
     )
     for module in (subset_lookup, subset_gather, xnor_popcount, dense_float)
 }

@@ -11,8 +11,10 @@ from .compiler import compile, inspect, verify
 from .errors import (
     ArtifactError,
     ModelError,
+    RecordsError,
     SnnError,
     TargetError,
+    TuningError,
     UnsupportedOperatorError,
     VerificationError,
 )
@@ -28,9 +30,11 @@ __all__ = [
     "ModelError",
     "Network",
     "Profile",
+    "RecordsError",
     "Report",
     "SnnError",
     "TargetError",
+    "TuningError",
     "UnsupportedOperatorError",
     "Verification",
     "VerificationError",

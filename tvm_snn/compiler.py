@@ -11,6 +11,7 @@ verify    the result compared with the reference interpreter      verification
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import tvm
@@ -31,6 +32,7 @@ from .relay_passes.lower import Lowered, lower
 from .relay_passes.name_bindings import name_bindings
 from .relay_passes.rewrite_layers import rewrite_layers
 from .report import Report, make_report
+from .schedules.records import Records, load_records
 from .target import TargetLike, extensions_of, features_of, host_architecture, parse_target
 from .verification import Verification, seeded_inputs, verify_network
 
@@ -48,6 +50,7 @@ def compile(
     target: TargetLike = "host",
     *,
     example_inputs: Sequence[Any] | None = None,
+    records: str | Path | None = None,
     verify: bool = True,
 ) -> Network:
     """Compile a model for a target.
@@ -55,10 +58,13 @@ def compile(
     `model` is a torch.nn.Module (with `example_inputs`, whose shapes the network will have), a
     torch.export.ExportedProgram, the path of a `.pt2` or `.onnx` file, an ONNX ModelProto, or a
     Relax IRModule. `target` is "host", "llvm -mcpu=haswell", a dictionary, tag or Target.
-    `verify` compares the compiled network with the reference interpreter on a seeded input.
+    `records` is a file of tuning records (see :func:`tvm_snn.tune`) to use before those that ship
+    with this package. `verify` compares the compiled network with the reference interpreter on a
+    seeded input.
 
     Raises ModelError for a model that cannot be read, UnsupportedOperatorError for an operator
-    that is not known, TargetError for a target, VerificationError when the result is wrong.
+    that is not known, TargetError for a target, RecordsError for tuning records that are malformed
+    or for other targets, VerificationError when the result is wrong.
     """
     parsed = parse_target(target)
     features = features_of(parsed)
@@ -67,8 +73,9 @@ def compile(
             f"The target is {features.architecture}, this machine is {host_architecture()}. This "
             "version compiles for the machine's own architecture only."
         )
+    measured = load_records(records, features, str(parsed))
     detected = detect(model, example_inputs)
-    network = Network(build(detected, parsed))
+    network = Network(build(detected, parsed, measured))
     if verify:
         verify_network(network, seeded_inputs(network.inputs))
     return network
@@ -110,12 +117,19 @@ def detect(model: Any, example_inputs: Sequence[Any] | None = None) -> Detected:
         return Detected(module, tuple(detect_layers(module)))
 
 
-def build(detected: Detected, target: tvm.target.Target) -> Artifact:
+def rewrite(detected: Detected) -> tvm.IRModule:
+    """Make operators of the binary layers that were detected; each still names no strategy."""
+    module = rewrite_layers(detected.layers)(detected.module)
+    return name_bindings(frozenset(layer.name for layer in detected.layers))(module)
+
+
+def build(
+    detected: Detected, target: tvm.target.Target, records: Records | None = None
+) -> Artifact:
     """Rewrite, plan and lower a network whose layers were detected."""
     features = features_of(target)
-    module = rewrite_layers(detected.layers)(detected.module)
-    module = name_bindings(frozenset(layer.name for layer in detected.layers))(module)
-    choices = choose_strategies(module, features)
+    module = rewrite(detected)
+    choices = choose_strategies(module, features, records)
     lifted = lift_weights(set_strategies(choices)(module))
     with phase("compiling kernels"):
         lowered = _lower(lifted.module, target)

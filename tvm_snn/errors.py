@@ -34,3 +34,13 @@ class ArtifactError(SnnError):
 @register_error
 class VerificationError(SnnError):
     """A compiled network disagrees with the reference interpreter."""
+
+
+@register_error
+class RecordsError(SnnError):
+    """Tuning records cannot be read, are malformed, or are for other machines."""
+
+
+@register_error
+class TuningError(SnnError):
+    """Tuning cannot start, or has measured nothing."""

@@ -25,6 +25,11 @@ from .output import check_writable, json_option, print_report
     help='The machine to compile for: "host", "llvm -mcpu=haswell", a tag of TVM, or JSON.',
 )
 @click.option(
+    "--records",
+    type=click.Path(path_type=Path),
+    help="Tuning records to use before those that ship with tvm_snn: see `tvm-snn tune`.",
+)
+@click.option(
     "--verify/--no-verify",
     default=True,
     show_default=True,
@@ -32,12 +37,18 @@ from .output import check_writable, json_option, print_report
 )
 @json_option
 def compile_command(
-    model: str, shapes: tuple[str, ...], output: Path, target: str, verify: bool, as_json: bool
+    model: str,
+    shapes: tuple[str, ...],
+    output: Path,
+    target: str,
+    records: Path | None,
+    verify: bool,
+    as_json: bool,
 ) -> None:
     """Compile MODEL and write the artifact."""
     check_writable(output)
     source, examples = load_model(model, shapes)
-    network = compile(source, target, example_inputs=examples, verify=verify)
+    network = compile(source, target, example_inputs=examples, records=records, verify=verify)
     network.save(output)
     print_report(network.report(), as_json)
     if not as_json:
