@@ -31,43 +31,59 @@ _STRIP = 64
 """Pixels of channels-first data that are packed together."""
 
 
-def legalize(bb: relax.BlockBuilder, call: relax.Call, _features: Features) -> relax.Expr:
+def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
     """Emit the kernel of a call of `snn.pack_signs`."""
     groups = int(attrs_dict(call)["groups"])
     return emit_kernel(
         bb,
         NAME,
-        lambda data: pack_stage(data, groups, "NHWC"),
+        lambda data: pack_stage(data, groups, "NHWC", features),
         call.args[0],
         pattern=FUSES_ELEMENTWISE_PRODUCERS,
     )
 
 
-def pack_stage(data: te.Tensor, groups: int, data_layout: str) -> te.Tensor:
+def pack_stage(data: te.Tensor, groups: int, data_layout: str, features: Features) -> te.Tensor:
     """Stage that packs an image, int8 or float32, into words uint64 (N, 2, H, W, groups*words).
 
     See `tvm_snn.ops.packed_signs` for what the words hold.
     """
-    pack = _pack_channels_last if data_layout == "NHWC" else _pack_channels_first
-    return core_stage(NAME, pack(data, groups), data, reads_once=True)
+    if data_layout == "NHWC":
+        core = _pack_channels_last(data, groups, features)
+    else:
+        core = _pack_channels_first(data, groups)
+    return core_stage(NAME, core, data, reads_once=data_layout == "NHWC")
 
 
 def _loop(values: int) -> Callable[..., Any]:
     return T.parallel if values >= _WORTH_THREADS else T.serial
 
 
-def _pack_channels_last(data: te.Tensor, groups: int) -> PrimFunc:
+def _float_lanes(features: Features) -> int:
+    """Return how many floats to compare at once: a mask, or what one `movmskps` or two take."""
+    return {512: WORD_BITS, 256: 8}.get(features.vector_bits, 16)
+
+
+def _pack_channels_last(data: te.Tensor, groups: int, features: Features) -> PrimFunc:
     """Return the core for data (N, H, W, C).
 
-    A word is put together from pieces of as many channels as divide all words evenly.
+    A word is put together from pieces of as many channels as divide all words evenly. There is
+    an instruction that takes the sign bits of a vector, which is cheaper than a second comparison.
     """
     batch, height, width, total = (int(size) for size in data.shape)
     channels = total // groups
     words, dtype = words_of(channels), str(data.dtype)
-    lanes = gcd(channels, WORD_BITS)
+    lanes = gcd(channels, WORD_BITS if dtype == "int8" else _float_lanes(features))
     lanes = lanes if lanes >= _BYTE else 1
     pieces, outer = min(WORD_BITS, channels) // lanes, _loop(batch * height * width * total)
-    zero = tirx.const(0, dtype)
+    last = channels - (words - 1) * WORD_BITS
+
+    def sign_bit(value: Expr) -> Expr:
+        return (T.reinterpret("int32", value) if dtype == "float32" else value) < 0
+
+    def is_signed(value: Expr) -> Expr:
+        zero = tirx.const(0, dtype)
+        return tirx.any(value < zero, value > zero)
 
     def word(bits: tirx.Buffer) -> Expr:
         if lanes == 1:
@@ -75,8 +91,11 @@ def _pack_channels_last(data: te.Tensor, groups: int) -> PrimFunc:
         signs = T.Cast(f"uint1x{lanes}", bits[T.ramp(0, 1, lanes)])
         return T.Cast("uint64", T.reinterpret(f"uint{lanes}", signs))
 
-    def flipped(bits: Expr) -> Expr:
-        return ~bits if lanes == WORD_BITS else bits ^ T.uint64(2**lanes - 1)
+    def channels_in(at: Expr) -> Expr:
+        every = ~T.uint64(0)
+        if last == WORD_BITS:
+            return every
+        return T.Select(at % words == words - 1, T.uint64(2**last - 1), every)
 
     @T.prim_func(s_tir=True, private=True)
     def pack(
@@ -86,36 +105,35 @@ def _pack_channels_last(data: te.Tensor, groups: int) -> PrimFunc:
         for job in outer(batch * height):
             with T.sblock("row_of_pixels"):
                 v = T.axis.spatial(batch * height, job)
-                below = T.sblock_alloc_buffer((lanes,), "bool", scope="local")
-                above = T.sblock_alloc_buffer((lanes,), "bool", scope="local")
-                negative = T.sblock_alloc_buffer((1,), "uint64", scope="local")
-                zeros = T.sblock_alloc_buffer((1,), "uint64", scope="local")
+                negative = T.sblock_alloc_buffer((lanes,), "bool")
+                signed = T.sblock_alloc_buffer((lanes,), "bool")
+                result = T.sblock_alloc_buffer((PLANES,), "uint64")
                 n: T.let = v // height
                 y: T.let = v % height
                 for x in range(width):
                     for at in range(groups * words):
-                        negative[0] = T.uint64(0)
-                        zeros[0] = T.uint64(0)
+                        result[NEGATIVE] = T.uint64(0)
+                        result[ZERO] = channels_in(at)
                         for piece in range(pieces):
                             first: T.let = at % words * WORD_BITS + piece * lanes
                             if first < channels:
                                 for lane in T.vectorized(lanes):
-                                    below[lane] = (
-                                        data[n, y, x, at // words * channels + first + lane] < zero
+                                    negative[lane] = sign_bit(
+                                        data[n, y, x, at // words * channels + first + lane]
                                     )
                                 for lane in T.vectorized(lanes):
-                                    above[lane] = (
-                                        data[n, y, x, at // words * channels + first + lane] > zero
+                                    signed[lane] = is_signed(
+                                        data[n, y, x, at // words * channels + first + lane]
                                     )
-                                negative[0] = negative[0] | (
-                                    word(below) << T.Cast("uint64", piece * lanes)
-                                )
-                                zeros[0] = zeros[0] | (
-                                    flipped(word(below) | word(above))
+                                result[NEGATIVE] = result[NEGATIVE] | (
+                                    (word(negative) & word(signed))
                                     << T.Cast("uint64", piece * lanes)
                                 )
-                        words_[n, NEGATIVE, y, x, at] = negative[0]
-                        words_[n, ZERO, y, x, at] = zeros[0]
+                                result[ZERO] = result[ZERO] ^ (
+                                    word(signed) << T.Cast("uint64", piece * lanes)
+                                )
+                        words_[n, NEGATIVE, y, x, at] = result[NEGATIVE]
+                        words_[n, ZERO, y, x, at] = result[ZERO]
 
     return pack
 
@@ -136,8 +154,8 @@ def _pack_channels_first(data: te.Tensor, groups: int) -> PrimFunc:
         for job in outer(batch * groups * words):
             with T.sblock("word_of_channels"):
                 v = T.axis.spatial(batch * groups * words, job)
-                octet = T.sblock_alloc_buffer((PLANES, strip), "uint8", scope="local")
-                word = T.sblock_alloc_buffer((PLANES, strip), "uint64", scope="local")
+                octet = T.sblock_alloc_buffer((PLANES, strip), "uint8")
+                word = T.sblock_alloc_buffer((PLANES, strip), "uint64")
                 n: T.let = v // (groups * words)
                 at: T.let = v % (groups * words)
                 for s in range(-(-area // strip)):

@@ -10,7 +10,7 @@ from tvm import te
 from tests.schedules.kernels import Case, random_data, run
 from tvm_snn.ops.packed_signs import pack
 from tvm_snn.schedules.pack_signs import pack_stage
-from tvm_snn.target import parse_target
+from tvm_snn.target import features_of, parse_target
 
 TARGETS = ["host", "llvm -mcpu=haswell", "llvm -mcpu=x86-64"]
 CHANNELS = st.sampled_from([1, 3, 8, 24, 30, 32, 63, 64, 96, 100, 128, 200])
@@ -48,7 +48,9 @@ def test_the_stage_packs_channels_first_data(target: str, image: tuple[np.ndarra
     data, groups = image
     first = np.ascontiguousarray(data.transpose(0, 3, 1, 2))
     operand = te.placeholder(first.shape, str(first.dtype), name="data")
-    kernel = te.create_prim_func([operand, pack_stage(operand, groups, "NCHW")])
+    kernel = te.create_prim_func(
+        [operand, pack_stage(operand, groups, "NCHW", features_of(parse_target(target)))]
+    )
     compiled = tvm.compile(kernel, target=parse_target(target))
     expected = pack(data, groups)
     result = tvm.runtime.tensor(np.zeros_like(expected))
