@@ -100,12 +100,14 @@ class _Turner(PyExprMutator):
             return
         output = not isinstance(binding.var, relax.DataflowVar)
         if static_shape(turned.ty) == static_shape(binding.var.ty) and not _is_image(binding.var):
-            self.set_var_remap(binding.var, self._bind(turned, binding.var, type(binding.var)))
+            kind = type(binding.var)
+            self.set_var_remap(binding.var, self._bind(turned, binding.var.name, kind))
             return
-        self._last[binding.var] = self._bind(turned, binding.var, relax.DataflowVar)
+        image = self._bind(turned, binding.var.name, relax.DataflowVar)
+        self._last[binding.var] = image
         if output:
-            back = self.builder_.normalize(relax.op.permute_dims(self._last[binding.var], TO_FIRST))
-            self.set_var_remap(binding.var, self._bind(back, binding.var, type(binding.var)))
+            back = self.builder_.normalize(relax.op.permute_dims(image, TO_FIRST))
+            self.set_var_remap(binding.var, self._bind(back, "permute_dims", type(binding.var)))
 
     def visit_var_(self, var: relax.Var) -> relax.Expr:
         return self._channels_first(var)
@@ -156,9 +158,9 @@ class _Turner(PyExprMutator):
             self._first[var] = self.builder_.emit(relax.op.permute_dims(self._last[var], TO_FIRST))
         return self._first[var]
 
-    def _bind(self, value: relax.Expr, old: relax.Var, kind: type[relax.Var]) -> relax.Var:
+    def _bind(self, value: relax.Expr, name: str, kind: type[relax.Var]) -> relax.Var:
         # `emit` would turn the dots of a layer's name into underscores.
-        var = kind(old.name, value.ty)
+        var = kind(name, value.ty)
         self.builder_.emit_normalized(relax.VarBinding(var, value))
         return var
 
