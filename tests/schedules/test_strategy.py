@@ -106,11 +106,11 @@ def test_obstacles_to_a_lookup(described: Case, features: Features, message: str
     ("strategy", "message"),
     [
         ("lookup", "known are subset_lookup, subset_gather, xnor_popcount, decoded_dense"),
-        ("decoded_dense", "cannot compute a snn.subset_conv2d: sums of signs are integers"),
+        ("xnor_popcount", "cannot compute a snn.subset_conv2d: activations are not signs"),
     ],
 )
 def test_a_strategy_that_cannot_be_taken_is_refused(strategy: str, message: str) -> None:
-    wrong = call(8, 8, 8, strategy=strategy)
+    wrong = call(8, 8, 8, "float32", strategy=strategy)
     with parse_target("host"), pytest.raises(errors.ModelError, match=message):
         LEGALIZATIONS["snn.subset_conv2d"](relax.BlockBuilder(), wrong)
 
