@@ -16,7 +16,7 @@ STRATEGY = "snn.strategy"
 """Annotation of a core block: the name of the strategy it belongs to. The loops of such a block
 are final."""
 READS_ONCE = "snn.reads_once"
-"""Annotation of a core block that reads each element of its first operand only once or twice, so
+"""Annotation of a block inside a core that reads each element of its operand once or twice only, so
 that elementwise stages before it are inlined into it."""
 FUSES_ELEMENTWISE_EPILOGUE = 4
 """Pattern, in FuseOps' sense, of a kernel that elementwise operators after it are fused into."""
@@ -51,10 +51,8 @@ def emit_packing(
     return bb.emit(call)
 
 
-def core_stage(
-    strategy: str, core: PrimFunc, *inputs: te.Tensor, reads_once: bool = False
-) -> te.Tensor:
-    """Return the result of a core as a tensor; `reads_once` sets the annotation READS_ONCE.
+def core_stage(strategy: str, core: PrimFunc, *inputs: te.Tensor) -> te.Tensor:
+    """Return the result of a core as a tensor.
 
     The core's buffers must be declared with the very shapes of `inputs`, in their order, and its
     result last.
@@ -67,5 +65,5 @@ def core_stage(
         in_buffers=operands,
         out_buffers=[result],
         name=f"{strategy}_core",
-        attrs={STRATEGY: strategy} | ({READS_ONCE: True} if reads_once else {}),
+        attrs={STRATEGY: strategy},
     )

@@ -21,7 +21,7 @@ from tvm.tirx import PrimFunc
 from ..ops.packed_signs import NEGATIVE, PLANES, WORD_BITS, ZERO, words_of
 from ..target import Features
 from ..tvm_api import attrs_dict
-from .emit import FUSES_ELEMENTWISE_PRODUCERS, core_stage, emit_kernel
+from .emit import FUSES_ELEMENTWISE_PRODUCERS, READS_ONCE, core_stage, emit_kernel
 
 NAME = "pack_signs"
 _WORTH_THREADS = 1 << 15
@@ -52,7 +52,7 @@ def pack_stage(data: te.Tensor, groups: int, data_layout: str, features: Feature
         core = _pack_channels_last(data, groups, features)
     else:
         core = _pack_channels_first(data, groups)
-    return core_stage(NAME, core, data, reads_once=data_layout == "NHWC")
+    return core_stage(NAME, core, data)
 
 
 def _loop(values: int) -> Callable[..., Any]:
@@ -105,6 +105,7 @@ def _pack_channels_last(data: te.Tensor, groups: int, features: Features) -> Pri
         for job in outer(batch * height):
             with T.sblock("row_of_pixels"):
                 v = T.axis.spatial(batch * height, job)
+                T.sblock_attr({READS_ONCE: True})
                 negative = T.sblock_alloc_buffer((lanes,), "bool")
                 signed = T.sblock_alloc_buffer((lanes,), "bool")
                 result = T.sblock_alloc_buffer((PLANES,), "uint64")

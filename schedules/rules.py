@@ -13,7 +13,7 @@ from tvm.target import Target
 
 from ..target import Features, features_of
 from .blocks import Axis, Block
-from .emit import STRATEGY
+from .emit import READS_ONCE, STRATEGY
 
 _ROOT = "root"
 """Block around all stages of a function that has several."""
@@ -57,8 +57,8 @@ def inline_elementwise(sch: s_tir.Schedule) -> None:
         block = Block.of(sch, rv)
         if block is None or block.reduction or is_output_block(sch, rv):
             continue
-        consumers = [Block.of(sch, consumer) for consumer in sch.get_consumers(rv)]
-        readable = all(consumer and not consumer.reduction for consumer in consumers)
+        consumers = sch.get_consumers(rv)
+        readable = all(_takes_inlined(sch, consumer) for consumer in consumers)
         if consumers and readable and _stores_each_element_once(block):
             sch.compute_inline(rv)
 
@@ -132,6 +132,13 @@ def _reduce_in_order(sch: s_tir.Schedule, block: Block) -> None:
 def _blocks(sch: s_tir.Schedule) -> list[SBlockRV]:
     root = sch.get_sblock(_ROOT)
     return [rv for rv in sch.get_child_blocks(root) if STRATEGY not in sch.get(rv).annotations]
+
+
+def _takes_inlined(sch: s_tir.Schedule, rv: SBlockRV) -> bool:
+    if READS_ONCE in sch.get(rv).annotations:
+        return True
+    block = Block.of(sch, rv)
+    return block is not None and not block.reduction
 
 
 def _stores_each_element_once(block: Block) -> bool:
