@@ -65,7 +65,7 @@ class DirectConvolution:
         turns = conv.taps * conv.channels // run // chunks
         shared = b.bands * b.images * conv.groups
         jobs = shared * (b.blocks // b.job_blocks)
-        waiting = (b.job_tiles if chunks > 1 else 1, pixels * vectors, lanes)
+        waiting = (b.job_tiles, pixels * vectors, lanes) if chunks > 1 else (1, 1, 1)
 
         @T.prim_func(s_tir=True, private=True)
         def core(

@@ -10,8 +10,9 @@ from ..ops import LAYERS
 from ..target import Features, features_of
 from ..tvm_api import attrs_dict
 from .config import config_of
-from .dense_float import legalize_conv2d as legalize_float_conv2d
-from .pack_signs import legalize as legalize_packing
+from .dense_float import legalize_conv2d
+from .pack_signs import legalize as legalize_pack_signs
+from .pooling import legalize_avg_pool, legalize_max_pool
 from .strategy import STRATEGIES, Strategy, choose
 
 
@@ -26,20 +27,19 @@ def legalize_call(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
     return _strategy(call, features).legalize(bb, call, features)
 
 
-def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
-    """Lower a call of `relax.nn.conv2d` for the target in scope."""
-    return legalize_float_conv2d(bb, call, _current_features())
-
-
-def legalize_pack_signs(bb: relax.BlockBuilder, call: relax.Call) -> relax.Expr:
-    """Lower a call of `snn.pack_signs` for the target in scope."""
-    return legalize_packing(bb, call, _current_features())
+def for_current_target(
+    legalize: Callable[[relax.BlockBuilder, relax.Call, Features], relax.Expr],
+) -> Callable[[relax.BlockBuilder, relax.Call], relax.Expr]:
+    """Return the legalization for the target that is in scope when a call is lowered."""
+    return lambda bb, call: legalize(bb, call, _current_features())
 
 
 LEGALIZATIONS: dict[str, Callable[[relax.BlockBuilder, relax.Call], relax.Expr]] = {
     **dict.fromkeys(LAYERS, legalize_call),
-    "snn.pack_signs": legalize_pack_signs,
-    "relax.nn.conv2d": legalize_conv2d,
+    "snn.pack_signs": for_current_target(legalize_pack_signs),
+    "relax.nn.conv2d": for_current_target(legalize_conv2d),
+    "relax.nn.max_pool2d": for_current_target(legalize_max_pool),
+    "relax.nn.avg_pool2d": for_current_target(legalize_avg_pool),
 }
 """What to hand to LegalizeOps: our operators, and the operators that run faster our way."""
 

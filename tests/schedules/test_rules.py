@@ -1,59 +1,17 @@
 """The generic rules: whatever TVM lowers stays right, and no loop nest stays scalar for nothing."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-import tvm
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tvm import relax
 from tvm.relax import op
 
-from tvm_snn.schedules import LEGALIZATIONS, schedule_primfunc
-from tvm_snn.target import parse_target
-
-Program = Callable[..., relax.Expr]
-
-
-def build(program: Program, shapes: list[tuple[int, ...]], *, ours: bool) -> tvm.IRModule:
-    """The lowered module of `program(builder, *inputs)`, by our means or by TVM's alone."""
-    builder = relax.BlockBuilder()
-    inputs = [
-        relax.Var(f"input{i}", relax.TensorType(shape, "float32")) for i, shape in enumerate(shapes)
-    ]
-    with builder.function("main", inputs):
-        with builder.dataflow():
-            output = builder.emit_output(builder.emit(program(builder, *inputs)))
-        builder.emit_func_output(output)
-    passes = [
-        relax.transform.LegalizeOps(LEGALIZATIONS if ours else None),
-        relax.transform.AnnotateTIROpPattern(),
-        relax.transform.FuseOps(),
-        relax.transform.FuseTIR(),
-    ]
-    target = parse_target("host")
-    with target:
-        module = tvm.transform.Sequential(passes)(builder.get())
-    if not ours:
-        return module
-    functions = {
-        name: schedule_primfunc(function, target)
-        if isinstance(function, tvm.tirx.PrimFunc)
-        else function
-        for name, function in module.functions_items()
-    }
-    return tvm.IRModule(functions, attrs=module.attrs)
+from tests.schedules.programs import Program, build, random_arrays, run
 
 
 def check(program: Program, *shapes: tuple[int, ...]) -> None:
     """Ours and TVM's give the same for random inputs."""
-    generator = np.random.default_rng(0)
-    inputs = [tvm.runtime.tensor(generator.standard_normal(s, dtype=np.float32)) for s in shapes]
-    results = []
-    for ours in (True, False):
-        executable = relax.build(build(program, list(shapes), ours=ours), parse_target("host"))
-        results.append(relax.VirtualMachine(executable, tvm.cpu())["main"](*inputs).numpy())
+    arrays = random_arrays(list(shapes))
+    results = [run(build(program, list(shapes), ours=ours), arrays) for ours in (True, False)]
     np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-4)
 
 
@@ -108,64 +66,20 @@ def test_rules_keep_the_result(name: str) -> None:
     check(program, *shapes)
 
 
-@st.composite
-def convolutions(draw: st.DrawFn) -> tuple[Program, tuple[int, ...], tuple[int, ...]]:
-    """A float convolution, its data's shape and its weights' shape."""
-    integer = st.integers
-    groups = draw(st.sampled_from([1, 1, 2, 5]))
-    channels, outputs = draw(integer(1, 4)), draw(integer(1, 6))
-    kernel = draw(st.sampled_from([(1, 1), (3, 3), (7, 7), (2, 5)]))
-    layout = draw(st.sampled_from(["NCHW", "NHWC"]))
-    attrs = {
-        "strides": (draw(integer(1, 2)), draw(integer(1, 3))),
-        "padding": tuple(draw(integer(0, 3)) for _ in range(4)),
-        "dilation": (draw(integer(1, 2)), 1),
-        "groups": groups,
-        "data_layout": layout,
-    }
-    height, width = draw(integer(13, 17)), draw(integer(7, 40))
-    shape = (2, groups * channels, height, width)
-    if layout == "NHWC":
-        shape = (2, height, width, groups * channels)
-    return (
-        lambda _, x, w: op.nn.conv2d(x, w, **attrs),
-        shape,
-        (groups * outputs, channels, *kernel),
-    )
-
-
-@pytest.mark.slow
-@settings(max_examples=30)
-@given(convolutions())
-def test_float_convolutions_on_planes_keep_the_result(
-    case: tuple[Program, tuple[int, ...], tuple[int, ...]],
-) -> None:
-    program, data, weight = case
-    check(program, data, weight)
-
-
-def test_convolutions_that_planes_do_not_cover_are_left_to_tvm() -> None:
-    check(
-        lambda _, x, w: op.nn.conv2d(x, w, kernel_layout="HWIO", data_layout="NHWC"),
-        (1, 6, 6, 3),
-        (3, 3, 3, 4),
-    )
-
-
 def test_elementwise_functions_are_vectors_over_threads() -> None:
     program, shapes = PROGRAMS["sign and cast"]
-    text = build(program, list(shapes), ours=True).script()
+    text = build(program, list(shapes)).script()
     assert "T.vectorized" in text
     assert "T.parallel" in text
 
 
 def test_small_functions_start_no_threads() -> None:
     program, shapes = PROGRAMS["matmul with a prime width"]
-    assert "T.parallel" not in build(program, list(shapes), ours=True).script()
+    assert "T.parallel" not in build(program, list(shapes)).script()
 
 
 def test_matrix_products_sum_in_registers() -> None:
     program, shapes = PROGRAMS["matmul of one row"]
-    text = build(program, list(shapes), ours=True).script()
+    text = build(program, list(shapes)).script()
     assert 'scope="local"' in text
     assert "T.vectorized" in text

@@ -1,0 +1,57 @@
+"""Float convolutions: every geometry gives what the reference interpreter gives."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tvm import relax
+from tvm.relax import op
+
+from tests.schedules.programs import build, program_module, random_arrays, run
+from tvm_snn.reference import evaluate
+
+TARGETS = st.sampled_from(["host", "llvm -mcpu=haswell", "llvm -mcpu=x86-64"])
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[dict, list[tuple[int, ...]]]:
+    """The attributes of a convolution, and the shapes of its data and weights."""
+    integer = st.integers
+    groups = draw(st.sampled_from([1, 1, 2, 5]))
+    channels = draw(st.sampled_from([1, 2, 3, 16, 40]))
+    outputs = draw(st.sampled_from([1, 2, 5, 16, 37, 48, 100]))
+    kernel = draw(st.sampled_from([(1, 1), (3, 3), (7, 7), (2, 5)]))
+    attrs = {
+        "strides": (draw(integer(1, 2)), draw(integer(1, 3))),
+        "padding": tuple(draw(integer(0, 3)) for _ in range(4)),
+        "dilation": (draw(integer(1, 2)), draw(integer(1, 2))),
+        "groups": groups,
+        "data_layout": draw(st.sampled_from(["NCHW", "NHWC", "NHWC"])),
+        "kernel_layout": draw(st.sampled_from(["OIHW", "OHWI", "HWIO"])),
+    }
+    if draw(st.booleans()):
+        kernel = (1, 1)
+        attrs |= {"strides": (1, 1), "padding": (0, 0, 0, 0)}
+    height, width = draw(integer(13, 17)), draw(integer(13, 40))
+    data = {"N": 2, "C": groups * channels, "H": height, "W": width}
+    weight = {"O": groups * outputs, "I": channels, "H": kernel[0], "W": kernel[1]}
+    shapes = [
+        tuple(data[axis] for axis in attrs["data_layout"]),
+        tuple(weight[axis] for axis in attrs["kernel_layout"]),
+    ]
+    return attrs, shapes
+
+
+@pytest.mark.slow
+@settings(max_examples=30)
+@given(convolutions(), TARGETS)
+def test_every_geometry(case: tuple[dict, list[tuple[int, ...]]], target: str) -> None:
+    attrs, shapes = case
+
+    def program(_builder: relax.BlockBuilder, x: relax.Expr, w: relax.Expr) -> relax.Expr:
+        return op.nn.conv2d(x, w, **attrs)
+
+    arrays = random_arrays(shapes)
+    found = run(build(program, shapes, target), arrays, target)
+    expected = evaluate(program_module(program, shapes)["main"], arrays)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
