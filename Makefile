@@ -24,13 +24,12 @@ types: $(INSTALLED)
 	cp -rs $(CURDIR)/relay_passes $(CURDIR)/schedules $(CURDIR)/target build/types/tvm_snn/
 	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tvm_snn
 
-bench: $(INSTALLED)  ## Measure the layers of ResNet-18, and whole networks against their peers.
-	$(BIN)/python -W ignore -m benchmarks.layers
-	$(BIN)/python -W ignore -m benchmarks.networks
+bench: $(INSTALLED)  ## Measure layers and whole networks next to other engines (15 minutes).
+	$(BIN)/tvm-snn bench --output benchmarks/results
 
 $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[torch,tune,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[torch,tune,bench,dev]"
 	touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""The command line: `tvm-snn inspect | compile | run | verify | profile`.
+"""The command line: `tvm-snn inspect | compile | run | verify | profile | bench`.
 
 Exit status: 0 when all went well, 1 when tvm_snn found something wrong (the message on the error
 stream says what), 2 when the command was not understood.
@@ -11,6 +11,7 @@ import click
 
 from ..errors import SnnError
 from ..version import __version__
+from .bench_command import bench_command
 from .compile_command import compile_command
 from .inspect_command import inspect_command
 from .profile_command import profile_command
@@ -52,5 +53,6 @@ for command in (
     run_command,
     verify_command,
     profile_command,
+    bench_command,
 ):
     main.add_command(command)

@@ -1,1 +1,0 @@
-"""Every number in the README, each from one command."""

@@ -1,0 +1,109 @@
+"""Our own kernels as contenders: every strategy for a layer, each compiled alone.
+
+What is timed is what a layer is inside a compiled network: data as the layer before left them
+(packed signs, or float32), the convolution, and the factor of each output channel, to float32.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tvm
+from numpy.typing import NDArray
+from tvm import relax
+from tvm.target import Target
+
+from ..errors import VerificationError
+from ..ops import OPERATORS
+from ..ops.packed_signs import pack
+from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower
+from ..schedules import candidates, choose
+from ..target import features_of
+from .layers_of_resnet18 import Layer
+from .timing import Contender
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of weights and activations of a layer."""
+
+    name: str
+    packed: bool
+    """Whether the data are packed signs (W1A1) or float32 (W1A32)."""
+    kernels: int | None
+    """Size of the subset, or None where each kernel is its own (1 bit)."""
+    unit: int = 1
+    """Channels of a unit."""
+
+
+SINGLE = Kind("SNN W1A1", True, 32)
+PAIRS_64, PAIRS_32 = (Kind(f"SNN W1A1, pairs, K = {k}", True, k, 2) for k in (64, 32))
+BINARY = Kind("BNN W1A1", True, None)
+FLOAT_DATA = Kind("SNN W1A32", False, 32)
+KINDS = (SINGLE, PAIRS_64, PAIRS_32, BINARY, FLOAT_DATA)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One of our kernels, ready to be timed."""
+
+    strategy: str
+    chosen: bool
+    """Whether a network without tuning records would get it."""
+    contender: Contender
+
+
+def kernels(layer: Layer, kind: Kind, target: Target) -> Iterator[Kernel]:
+    """Compile every strategy that can compute a layer on a target.
+
+    Raises VerificationError when one of them gives a wrong result.
+    """
+    operands = _operands(layer, kind)
+    features = features_of(target)
+    call = _call(layer, kind, _parameters(operands), "")
+    expected = OPERATORS[call.op.name].reference(*operands, **layer.attrs) * layer.scale()
+    chosen = choose(call, features)[0].name
+    for strategy in candidates(call, features):
+        contender = _compiled(layer, kind, operands, strategy.name, target)
+        contender.run()
+        if not np.allclose(contender.result(), expected, rtol=1e-4, atol=1e-3):
+            raise VerificationError(f"{strategy.name} gives a wrong result for {layer.name}.")
+        yield Kernel(strategy.name, strategy.name == chosen, contender)
+
+
+def _operands(layer: Layer, kind: Kind) -> list[NDArray]:
+    data = pack(layer.image()) if kind.packed else layer.image()
+    if kind.kernels is None:
+        return [data, layer.signs()]
+    return [data, *layer.weights(kind.kernels, kind.unit)]
+
+
+def _parameters(operands: list[NDArray]) -> list[relax.Var]:
+    return [
+        relax.Var(f"operand{index}", relax.TensorType(array.shape, str(array.dtype)))
+        for index, array in enumerate(operands)
+    ]
+
+
+def _call(layer: Layer, kind: Kind, parameters: list[relax.Var], strategy: str) -> relax.Call:
+    operator = "snn.binary_conv2d" if kind.kernels is None else "snn.subset_conv2d"
+    return OPERATORS[operator](*parameters, **layer.attrs, strategy=strategy)
+
+
+def _compiled(
+    layer: Layer, kind: Kind, operands: list[NDArray], strategy: str, target: Target
+) -> Contender:
+    arrays = [*operands, layer.scale()]
+    *parameters, scale = _parameters(arrays)
+    builder = relax.BlockBuilder()
+    with builder.function("main", [*parameters, scale], {"num_input": 1}):
+        with builder.dataflow():
+            sums = builder.emit(_call(layer, kind, parameters, strategy))
+            floats = builder.emit(relax.op.astype(sums, "float32"))
+            output = builder.emit_output(relax.op.multiply(floats, scale))
+        builder.emit_func_output(output)
+    machine = relax.VirtualMachine(lower(builder.get(), target).executable, tvm.cpu())
+    data, *weights = [tvm.runtime.tensor(array) for array in arrays]
+    packed = machine[TRANSFORM_WEIGHTS](tvm.runtime.convert(weights))
+    main = machine["main"]
+    return Contender(lambda: main(data, *packed), lambda: main(data, *packed).numpy())

@@ -1,0 +1,77 @@
+"""Measure the layers of ResNet-18: all our strategies, and the convolutions of other engines."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.progress import Progress
+from tvm.target import Target
+
+from ..errors import VerificationError
+from ..threads import use_threads
+from .kernels import KINDS, Kernel, Kind, kernels
+from .layers_of_resnet18 import Layer
+from .peers import Peer
+from .peers.convolutions import check
+from .rows import OURS, Row
+from .timing import Contender, interleaved
+
+_Key = tuple[str, str, str, str, bool]
+"""Kind, target, engine, kernel, chosen: the fields of a row that tell contenders apart."""
+
+REST = 5e-3
+"""Seconds between contenders of several threads: idle threads spin for about so long."""
+
+
+def measure_layers(
+    layers: Sequence[Layer],
+    targets: Mapping[str, Target],
+    peers: Sequence[Peer],
+    threads: Sequence[int],
+    rounds: int,
+    progress: Progress,
+    kinds: Sequence[Kind] = KINDS,
+) -> list[Row]:
+    """Time every contender for every layer, at each number of threads.
+
+    Raises VerificationError when a contender computes something else than the layer.
+    """
+    rows = []
+    for layer in progress.track(layers, description="layers"):
+        ours = _ours(layer, targets, kinds, progress)
+        for count in threads:
+            contenders = ours | _of_peers(layer, peers, count)
+            use_threads(count)
+            rest = REST if count > 1 else 0.0
+            for key, timing in interleaved(contenders, rounds, progress, rest).items():
+                rows.append(Row(layer.name, *key, threads=count, microseconds=timing))
+    return rows
+
+
+def _ours(
+    layer: Layer, targets: Mapping[str, Target], kinds: Sequence[Kind], progress: Progress
+) -> dict[_Key, Contender]:
+    task = progress.add_task(f"compiling {layer.name}", total=len(targets) * len(kinds))
+    contenders: dict[_Key, Contender] = {}
+    for name, target in targets.items():
+        for kind in kinds:
+            for kernel in kernels(layer, kind, target):
+                contenders[_key(kind, name, kernel)] = kernel.contender
+            progress.advance(task)
+    progress.remove_task(task)
+    return contenders
+
+
+def _key(kind: Kind, target: str, kernel: Kernel) -> _Key:
+    return kind.name, target, OURS, kernel.strategy, kernel.chosen
+
+
+def _of_peers(layer: Layer, peers: Sequence[Peer], threads: int) -> dict[_Key, Contender]:
+    contenders: dict[_Key, Contender] = {}
+    for peer in peers:
+        for kind, contender in peer.layer_contenders(layer, threads).items():
+            if not check(layer, kind, contender.result()):
+                raise VerificationError(
+                    f"{peer.NAME} gives a wrong result for {layer.name} in {kind}: the benchmark "
+                    "does not fit this version of it."
+                )
+            contenders[kind, "", peer.NAME, contender.kernel, False] = contender
+    return contenders

@@ -1,0 +1,103 @@
+"""OpenVINO: BinaryConvolution, float32 and int8 convolutions, whole networks.
+
+A single layer is charged by OpenVINO's own profile, for the convolution alone: the conversions
+that a model of one layer needs at its ends are not there inside of a network.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from openvino import opset1
+
+from ..layers_of_resnet18 import Layer
+from ..timing import Contender
+from .convolutions import convolution, dequantized, float_model, int8_model
+from .exported import ExportedNetwork
+
+NAME = "OpenVINO"
+_CONVOLUTIONS = ("BinaryConvolution", "Convolution")
+
+
+def layer_contenders(layer: Layer, threads: int) -> dict[str, Contender]:
+    """Return the convolutions of float32, int8 and of packed signs."""
+    conv = convolution(layer)
+    binary = _Request(_binary_model(layer), np.sign(conv.data), threads, profile=True)
+    real = _Request(_read(float_model(layer)), conv.data, threads, profile=True)
+    model = _read(int8_model(layer, channels_last=False))
+    whole = _Request(model, conv.quantized, threads, profile=True)
+    return {
+        "float32": real.contender(real.result),
+        "int8": whole.contender(lambda: dequantized(layer, whole.result())),
+        "BNN W1A1": binary.contender(binary.result),
+    }
+
+
+def network_contenders(network: ExportedNetwork, threads: int) -> dict[str, Contender]:
+    """Return the float32 network and the int8 one."""
+    contenders = {}
+    for kind, model in (("float32", network.float_model), ("int8", network.int8_model)):
+        if model is not None:
+            request = _Request(_read(model), network.data, threads, profile=False)
+            contenders[kind] = Contender(request.run, request.result)
+    return contenders
+
+
+class _Request:
+    """A compiled model with its input in place."""
+
+    def __init__(
+        self, model: openvino.Model, data: NDArray, threads: int, *, profile: bool
+    ) -> None:
+        options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # Where the processor can, it would compute in bfloat16.
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERF_COUNT": profile,
+        }
+        compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._request = compiled.create_infer_request()
+        self._data = np.ascontiguousarray(data)
+        self._request.set_input_tensor(openvino.Tensor(self._data, shared_memory=True))
+
+    def run(self) -> None:
+        self._request.infer()
+
+    def result(self) -> NDArray:
+        self.run()
+        return np.array(self._request.get_output_tensor(0).data)
+
+    def contender(self, result: Callable[[], NDArray]) -> Contender:
+        """Return the convolution as a contender, timed alone; `result` gives what it computes."""
+        self.run()
+        return Contender(self.run, result, self.reported, self.kernel())
+
+    def reported(self) -> float:
+        """Microseconds of the convolution in the last run."""
+        return self._convolution().real_time.total_seconds() * 1e6
+
+    def kernel(self) -> str:
+        """What OpenVINO calls the convolution's kernel, as in brgconv_avx512_f32."""
+        return str(self._convolution().exec_type)
+
+    def _convolution(self) -> openvino.ProfilingInfo:
+        nodes = self._request.profiling_info
+        return next(node for node in nodes if node.node_type in _CONVOLUTIONS)
+
+
+def _read(model: bytes) -> openvino.Model:
+    return openvino.Core().read_model(model)
+
+
+def _binary_model(layer: Layer) -> openvino.Model:
+    data = opset1.parameter(convolution(layer).data.shape, np.float32, name="x")
+    bits = (layer.signs() > 0).astype(np.uint8)
+    # It reads the bits of a byte from the other end than its own constants are written.
+    bits = bits.reshape(-1, 8)[:, ::-1].reshape(bits.shape)
+    weight = openvino.op.Constant(openvino.Type.u1, openvino.Shape(bits.shape), bits.reshape(-1))
+    pair: Sequence[int] = [1, 1]
+    strides = [layer.stride] * 2
+    conv = opset1.binary_convolution(data, weight, strides, pair, pair, pair, "xnor-popcount", 0.0)
+    return openvino.Model([conv], [data])

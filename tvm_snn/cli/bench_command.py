@@ -1,0 +1,98 @@
+"""`tvm-snn bench`: our kernels and networks next to those of other engines."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from ..errors import SnnError
+from ..threads import check_threads
+
+
+@click.command("bench", short_help="Measure layers and networks next to other engines.")
+@click.option(
+    "--layers",
+    default="all",
+    show_default=True,
+    help='Layers of ResNet-18, as in "64@56,128-256@28/2"; "all" or "none".',
+)
+@click.option(
+    "--networks",
+    default="all",
+    show_default=True,
+    help='Networks of the zoo, as in "resnet18,vgg_small"; "all" or "none".',
+)
+@click.option("--quick", is_flag=True, help="A first impression: ResNet-18, W1A1, one thread.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    help="How often each contender takes its turn.  [default: 20; 5 when quick]",
+)
+@click.option(
+    "--target",
+    default="host",
+    show_default=True,
+    help="The machine to compile for; on a host with AVX-512 layers are compiled for AVX2 too.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="How many threads; may be given several times.  [default: 1, and every usable core]",
+)
+@click.option(
+    "--metaschedule-trials",
+    "trials",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Tune TVM's own float32 convolution first, unless its record is in the output folder.",
+)
+@click.option(
+    "-o",
+    "--output",
+    default="benchmarks/results",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the results, as JSON and Markdown.",
+)
+def bench_command(
+    layers: str,
+    networks: str,
+    quick: bool,
+    rounds: int | None,
+    target: str,
+    threads: tuple[int, ...],
+    trials: int,
+    output: Path,
+) -> None:
+    """Measure layers and whole networks next to onnxruntime, OpenVINO, PyTorch and TVM.
+
+    All run in this process and take turns. Engines that are not installed are left out; all of
+    them come with `pip install tvm_snn[bench]`. oneDNN's variable ONEDNN_MAX_CPU_ISA, as in
+    AVX512_CORE_VNNI, keeps OpenVINO from instructions such as AMX.
+    """
+    try:
+        from ..bench.layers_of_resnet18 import layers_named
+        from ..bench.networks import cases
+        from ..bench.session import Session
+    except ModuleNotFoundError as error:
+        raise SnnError(
+            f"The benchmark needs the package {error.name}: pip install 'tvm_snn[bench]'."
+        ) from error
+    if quick and networks == "all":
+        networks = "resnet18"
+    counts = threads or ((1,) if quick else (1, check_threads(None)))
+    session = Session(
+        layers=layers_named(layers),
+        networks=cases(networks, quick),
+        target=target,
+        threads=tuple(dict.fromkeys(map(check_threads, counts))),
+        rounds=rounds or (5 if quick else 20),
+        quick=quick,
+        trials=trials,
+        output=output,
+    )
+    console = Console()
+    # Tables that go to a file need not fit a terminal.
+    session.run(console if console.is_terminal else Console(width=160))
