@@ -11,10 +11,14 @@ NAME = "PyTorch"
 
 
 def layer_contenders(layer: Layer, threads: int) -> dict[str, Contender]:
-    """Return the float32 convolution, channels first; sets the process's number of threads."""
+    """Return the float32 convolution; sets the process's number of threads."""
     torch.set_num_threads(threads)
     conv = convolution(layer)
-    data, weight = torch.from_numpy(conv.data), torch.from_numpy(conv.weight)
+    # Channels last is the faster of PyTorch's two layouts for all of these layers.
+    data, weight = (
+        torch.from_numpy(array).to(memory_format=torch.channels_last)
+        for array in (conv.data, conv.weight)
+    )
 
     @torch.inference_mode()
     def run() -> torch.Tensor:
