@@ -2,7 +2,7 @@
 
 legalize   every operator becomes a call of a primitive function; what depends on weights only
            moves to `main_transform_params`, which runs once, when the network is loaded
-fuse       elementwise operators join the kernel that feeds them
+fuse       elementwise operators, and the packing of signs, join the kernel that feeds them
 schedule   every primitive function gets a schedule for the target
 build      memory is planned, and the module is compiled by LLVM
 """
@@ -14,6 +14,7 @@ from tvm import relax
 from tvm.target import Target
 
 from ..schedules import LEGALIZATIONS, schedule_primfunc
+from .fuse_packing import FusePacking
 from .layers import operator_name, var_bindings
 from .trace_kernels import CALL_TIR, Kernel, trace_kernels
 
@@ -76,6 +77,7 @@ _FUSE = tvm.transform.Sequential(
     [
         relax.transform.AnnotateTIROpPattern(),
         relax.transform.FuseOps(),
+        FusePacking(),
     ]
 )
 _PRIMITIVE = tvm.transform.Sequential(
