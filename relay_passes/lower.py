@@ -34,10 +34,17 @@ class Lowered:
     """The kernel calls of `main`, in order."""
 
 
-def lower(module: tvm.IRModule, target: Target) -> Lowered:
-    """Compile a module whose weights are lifted and whose strategies are set."""
+def lower(
+    module: tvm.IRModule, target: Target, extend: tvm.transform.Pass | None = None
+) -> Lowered:
+    """Compile a module whose weights are lifted and whose strategies are set.
+
+    `extend` may add functions that call `main_transform_params`, as soon as that is there.
+    """
     with target:
         legalized = _LEGALIZE(module)
+        if extend is not None:
+            legalized = extend(legalized)
         fused = _FUSE(legalized)
         primitive = _PRIMITIVE(fused)
         scheduled = schedule_kernels(target)(primitive)

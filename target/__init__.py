@@ -1,6 +1,6 @@
 """What the compiler knows of a machine: target descriptions, vector width, instructions."""
 
-from .extensions import extensions_of, host_architecture, host_extensions
+from .extensions import extensions_of, host_architecture, host_extensions, host_processor
 from .features import Features, features_of
 from .parse_target import TargetLike, parse_target
 
@@ -11,5 +11,6 @@ __all__ = [
     "features_of",
     "host_architecture",
     "host_extensions",
+    "host_processor",
     "parse_target",
 ]

@@ -1,5 +1,8 @@
 """Instruction set extensions: which a target may use, and which this machine has."""
 
+import platform
+from pathlib import Path
+
 from tvm.target import Target
 from tvm.target.codegen import llvm_get_cpu_features, llvm_get_system_triple
 
@@ -31,3 +34,11 @@ def host_extensions() -> frozenset[str]:
 def host_architecture() -> str:
     """Return the first part of this machine's triple, such as "x86_64"."""
     return str(llvm_get_system_triple()).split("-")[0]
+
+
+def host_processor() -> str:
+    """Return the name of this machine's processor, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

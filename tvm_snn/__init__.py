@@ -21,6 +21,7 @@ from .errors import (
 from .network import Network, load
 from .profiling import Profile, profile
 from .report import LayerRow, Report
+from .tuning import tune
 from .verification import Verification
 from .version import __version__
 
@@ -43,5 +44,6 @@ __all__ = [
     "inspect",
     "load",
     "profile",
+    "tune",
     "verify",
 ]

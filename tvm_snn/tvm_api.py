@@ -4,7 +4,10 @@ TVM's Python API moves between releases. What is private stands here and nowhere
 new release means one file to read.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import tvm
@@ -71,3 +74,21 @@ def configure_threads(count: int, processors: Sequence[int]) -> None:
 def thread_count() -> int:
     """Return how many threads the pool of the calling thread uses; starts the pool."""
     return int(tvm_ffi.get_global_func("runtime.NumThreads")())
+
+
+@contextmanager
+def without_tensor_intrinsics() -> Iterator[None]:
+    """Keep MetaSchedule from importing the tensor intrinsics of every target there is.
+
+    They are a few hundred functions in TVMScript, which takes most of a minute, and none of them
+    has a part in our kernels; the constructor of a TuneContext imports them all the same.
+    """
+    name = "tvm.s_tir.tensor_intrin"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = ModuleType(name)
+    try:
+        yield
+    finally:
+        del sys.modules[name]

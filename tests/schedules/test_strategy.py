@@ -1,5 +1,7 @@
 """The choice among strategies, and what happens when none can be taken."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tvm import relax
@@ -9,6 +11,7 @@ from tests.schedules.kernels import Case, random_data, random_signs
 from tvm_snn import errors
 from tvm_snn.ops import OPERATORS
 from tvm_snn.schedules import LEGALIZATIONS, STRATEGIES, candidates, choose
+from tvm_snn.schedules.config import with_config
 from tvm_snn.target import Features, features_of, parse_target
 
 AVX512 = features_of(parse_target("llvm -mcpu=icelake-server"))
@@ -111,6 +114,23 @@ def test_obstacles_to_a_lookup(described: Case, features: Features, message: str
 )
 def test_a_strategy_that_cannot_be_taken_is_refused(strategy: str, message: str) -> None:
     wrong = call(8, 8, 8, "float32", strategy=strategy)
+    with parse_target("host"), pytest.raises(errors.ModelError, match=message):
+        LEGALIZATIONS["snn.subset_conv2d"](relax.BlockBuilder(), wrong)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"magic": 1}, "has the knobs magic; xnor_popcount has tile here"),
+        ({"tile": 3}, "sets tile to 3; xnor_popcount has 2, 4 here"),
+    ],
+)
+def test_a_configuration_that_a_strategy_lacks_is_refused(
+    config: dict[str, int], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knobbed = replace(STRATEGIES["xnor_popcount"], space=lambda _call, _features: {"tile": (2, 4)})
+    monkeypatch.setitem(STRATEGIES, "xnor_popcount", knobbed)
+    wrong = with_config(call(8, 8, 8, strategy="xnor_popcount"), config)
     with parse_target("host"), pytest.raises(errors.ModelError, match=message):
         LEGALIZATIONS["snn.subset_conv2d"](relax.BlockBuilder(), wrong)
 

@@ -1,0 +1,119 @@
+"""Tuning over TVM's RPC tracker, with two servers on this machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tvm_snn.tuning.layers import network
+from tvm_snn.errors import TuningError
+from tvm_snn.tuning import tune
+from tvm_snn.tuning.runners import parse_place
+
+KEY = "board"
+
+
+class Farm:
+    """A tracker and two servers."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self._processes = [
+            _start(
+                "rpc_tracker",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                self.port,
+                "--port-end",
+                self.port + 1,
+            )
+        ]
+        _wait(lambda: _answers(self.port))
+        self.servers = [self._server() for _ in range(2)]
+        self._processes += self.servers
+        _wait(lambda: parse_place(self.runner).servers == 2)
+
+    @property
+    def runner(self) -> str:
+        return f"rpc://127.0.0.1:{self.port}/{KEY}"
+
+    def _server(self) -> subprocess.Popen[bytes]:
+        port = _free_port()
+        return _start(
+            *("rpc_server", "--host", "127.0.0.1", "--key", KEY, "--no-fork"),
+            *("--port", port, "--port-end", port + 20, "--tracker", f"127.0.0.1:{self.port}"),
+        )
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+def _start(module: str, *arguments: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"tvm.exec.{module}", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TVM_NUM_THREADS": "1"},
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait(ready: object) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if ready():  # type: ignore[operator]
+                return
+        except TuningError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError("the servers did not start")
+
+
+@pytest.fixture
+def farm() -> Iterator[Farm]:
+    started = Farm()
+    yield started
+    started.close()
+
+
+@pytest.mark.slow
+def test_two_servers_measure_and_one_may_die(farm: Farm, tmp_path: Path) -> None:
+    model, inputs = network()
+    place = parse_place(farm.runner)
+    assert place.servers == 2
+    first = tune(
+        model, example_inputs=inputs, records=tmp_path / "a.json", trials=4, runner=farm.runner
+    )
+    assert [layer.measured for layer in first.layers] == [4]
+    assert first.faults == ()
+    farm.servers[0].kill()
+    second = tune(
+        model, example_inputs=inputs, records=tmp_path / "b.json", trials=4, runner=farm.runner
+    )
+    assert [layer.measured for layer in second.layers] == [4]
+    assert second.faults == ()
+
+
+@pytest.mark.slow
+def test_a_key_without_servers_is_an_error(farm: Farm) -> None:
+    with pytest.raises(TuningError, match="knows no server with the key 'phone'"):
+        parse_place(farm.runner.replace(KEY, "phone"))

@@ -1,0 +1,191 @@
+"""Running kernels, in this machine's worker processes or on machines behind an RPC tracker.
+
+MetaSchedule's runners call these functions in worker processes, which import this module.
+"""
+
+import signal
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tvm
+from numpy.typing import NDArray
+from tvm import relax, rpc
+from tvm.runtime import Device
+from tvm.s_tir.meta_schedule.runner import EvaluatorConfig, RPCConfig
+
+from ..errors import TuningError
+from ..schedules.operation import Operation
+from ..threads import use_threads
+from .kernel import MAIN, PREPARE
+from .operands import random_operands, reference, scale_shape
+
+_RUN = "invoke_stateful"
+WRONG = "wrong result of kernel "
+"""How the message of a kernel that does not compute what it should starts; its place follows."""
+_TOLERANCE = 1e-4
+_CONFIGURE = "runtime.config_threadpool"
+_BIG_CORES = 1
+"""A mode of TVM's thread pool: the faster ones where cores differ, else all."""
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C, which a terminal sends to the workers too, to the main process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def allocate(device: Device, types: Sequence[Any], _repeat: int) -> list[list[Any]]:
+    """Return operands that are valid for the workload whose parameters are given as JSON."""
+    # The last parameter is the result.
+    operands = [(str(dtype), tuple(map(int, shape))) for _, dtype, shape in types[:-1]]
+    return [[tvm.runtime.tensor(array, device) for array in random_operands(operands, zeros=0.0)]]
+
+
+def allocate_remotely(
+    _session: rpc.RPCSession, device: Device, types: Sequence[Any], repeat: int
+) -> list[list[Any]]:
+    """Do what :func:`allocate` does, on another machine."""
+    return allocate(device, types, repeat)
+
+
+def evaluate(
+    library: tvm.runtime.Module,
+    device: Device,
+    config: EvaluatorConfig,
+    operands: list[list[Any]],
+    *,
+    threads: int,
+) -> list[float]:
+    """Return the shortest mean time of a kernel in seconds: others on the machine only add."""
+    use_threads(threads)
+    return [min(Kernel(library, device, operands[0]).seconds(config))]
+
+
+def evaluate_remotely(
+    session: rpc.RPCSession,
+    library: tvm.runtime.Module,
+    device: Device,
+    config: EvaluatorConfig,
+    operands: list[list[Any]],
+    *,
+    threads: int,
+) -> list[float]:
+    """Do what :func:`evaluate` does, on another machine."""
+    session.get_function(_CONFIGURE)(_BIG_CORES, threads)
+    return [min(Kernel(library, device, operands[0]).seconds(config))]
+
+
+def connect(config: RPCConfig) -> rpc.RPCSession:
+    """Return a session on a free server; TuningError when there is none in time.
+
+    The tracker would let us wait for ever when the last server has died.
+    """
+    found: list[rpc.RPCSession] = []
+
+    def request() -> None:
+        found.append(config.connect_server())
+
+    thread = threading.Thread(target=request, daemon=True)
+    thread.start()
+    thread.join(config.session_timeout_sec)
+    if not found:
+        raise TuningError(
+            f"no server with the key {config.tracker_key!r} was free within "
+            f"{config.session_timeout_sec} s: see `python -m tvm.exec.query_rpc_tracker --host "
+            f"{config.tracker_host} --port {config.tracker_port}`"
+        )
+    return found[0]
+
+
+class Kernel:
+    """A kernel on a device with its operands, its weights packed."""
+
+    def __init__(
+        self, library: tvm.runtime.Module, device: Device, operands: Sequence[Any]
+    ) -> None:
+        """Load a library and pack the weights; the operands lie on the device."""
+        self._machine = relax.VirtualMachine(library, device)
+        self._device = device
+        data, *weights = operands
+        self._machine.set_input(PREPARE, *weights)
+        self._machine.invoke_stateful(PREPARE)
+        packed = self._machine.get_outputs(PREPARE)
+        # One packed weight comes as itself.
+        packed = packed if isinstance(packed, tuple) else (packed,)
+        self._machine.set_input(MAIN, data, *packed)
+
+    def seconds(self, config: EvaluatorConfig) -> list[float]:
+        """Return mean times of single runs, `config.repeat` of them."""
+        evaluator = self._machine.time_evaluator(
+            _RUN,
+            self._device,
+            number=config.number,
+            repeat=config.repeat,
+            min_repeat_ms=config.min_repeat_ms,
+        )
+        return [float(second) for second in evaluator(MAIN).results]
+
+    def result(self) -> NDArray:
+        """Run once and return the result."""
+        self._machine.invoke_stateful(MAIN)
+        return self._machine.get_outputs(MAIN).numpy()
+
+
+def compare(
+    paths: Sequence[str],
+    description: dict[str, Any],
+    rounds: int,
+    threads: int,
+    tracker: RPCConfig | None,
+) -> list[list[float]]:
+    """Measure kernels of one operation in turns; returns seconds, a list of `rounds` for each.
+
+    Before that each one's result is checked, on data with and without zeros: a sum of signs must
+    be equal bit for bit. Raises TuningError naming the kernel's place in `paths` when it is not.
+    """
+    operation = Operation.from_data(description)
+    session = connect(tracker) if tracker else None
+    device = session.cpu() if session else tvm.cpu()
+    if session:
+        session.get_function(_CONFIGURE)(_BIG_CORES, threads)
+    else:
+        use_threads(threads)
+    libraries = [_open(path, session) for path in paths]
+    for zeros in (0.2, 0.0):
+        operands = random_operands(_types(operation), zeros, seed=1)
+        expected = reference(operation, operands)
+        tensors = [tvm.runtime.tensor(array, device) for array in operands]
+        kernels = [Kernel(library, device, tensors) for library in libraries]
+        for place, kernel in enumerate(kernels):
+            _check(kernel.result(), expected, operation, place)
+    config = EvaluatorConfig(number=1, repeat=1, min_repeat_ms=4)
+    times: list[list[float]] = [[] for _ in kernels]
+    for _ in range(rounds):
+        for kernel, own in zip(kernels, times, strict=True):
+            own += kernel.seconds(config)
+    return times
+
+
+def _open(path: str, session: rpc.RPCSession | None) -> tvm.runtime.Module:
+    if session is None:
+        return tvm.runtime.load_module(path)
+    name = Path(path).name
+    session.upload(path, name)
+    return session.load_module(name)
+
+
+def _types(operation: Operation) -> list[tuple[str, tuple[int, ...]]]:
+    return [*operation.operands, ("float32", scale_shape(operation))]
+
+
+def _check(result: NDArray, expected: NDArray, operation: Operation, place: int) -> None:
+    if operation.operands[0][0] == "float32":
+        bound = _TOLERANCE * max(1.0, float(np.abs(expected).max()))
+        right = np.allclose(result, expected, rtol=_TOLERANCE, atol=bound)
+    else:
+        right = np.array_equal(result, expected)
+    if not right:
+        wrong = int((result != expected).sum())
+        raise TuningError(f"{WRONG}{place}: {wrong} of {expected.size} values differ")

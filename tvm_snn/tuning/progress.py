@@ -1,0 +1,57 @@
+"""The progress of tuning on a terminal: a line for each layer with the best time so far."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from .space import Point
+from .tasks import Task
+
+
+class TuningProgress:
+    """Bars on the error stream; nothing where that is no terminal."""
+
+    def __init__(self, tasks: Sequence[Task], totals: Sequence[int]) -> None:
+        """Prepare a bar for each task, of as many measurements as `totals` says."""
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[best]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._bars = [
+            self._progress.add_task(task.name, total=total, best="", start=False)
+            for task, total in zip(tasks, totals, strict=True)
+        ]
+        self._best: dict[int, float] = {}
+
+    def __enter__(self) -> "TuningProgress":
+        """Show the bars."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the bars as they are."""
+        self._progress.stop()
+
+    def measured(self, task: int, point: Point, seconds: float) -> None:
+        """Count a measurement."""
+        self._progress.start_task(self._bars[task])
+        if seconds < self._best.get(task, float("inf")):
+            self._best[task] = seconds
+            best = f"{seconds * 1e6:.1f} us  {point}"
+            self._progress.update(self._bars[task], best=best)
+        self._progress.advance(self._bars[task])
+
+    def failed(self, task: int) -> None:
+        """Count a point that could not be measured."""
+        self._progress.advance(self._bars[task])
+
+    def say(self, message: str) -> None:
+        """Show a line above the bars."""
+        self._progress.console.print(message, highlight=False)
