@@ -68,15 +68,6 @@ def test_float_gather_adds_vectors_straight_from_the_table() -> None:
     assert sum(bool(re.search(add, line)) for line in most(loops, add)) >= 8
 
 
-def test_popcount_keeps_sixteen_sums_in_registers() -> None:
-    count = r"vpopcntq\s+.*%zmm"
-    loops = inner_loops(assembly("int8", "xnor_popcount", "llvm -mcpu=icelake-server"))
-    hot = most(loops, count)
-    assert sum(bool(re.search(count, line)) for line in hot) == 16
-    assert sum(bool(re.search(r"vpternlogq\s+.*%zmm", line)) for line in hot) == 16
-    assert not [line for line in hot if re.search(r"vmov.*%zmm\d+, .*\(%rsp\)", line)]
-
-
 @pytest.mark.parametrize("unit", [1, 2])
 @pytest.mark.parametrize("outputs", [64, 128, 256])
 def test_lookup_permutes_and_adds_bytes_in_registers(outputs: int, unit: int) -> None:
