@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .networks import RELU
+from .networks import COMPILED, COMPILING, RELU
 from .peers import FLOAT32, INT8
 from .rows import OURS, Row, distinct, fastest, select
 from .table import Table
@@ -43,13 +43,22 @@ def all_engines(rows: Sequence[Row]) -> Table:
 def _overview(rows: Sequence[Row], threads: int) -> Table:
     title = "Networks, " + ("one thread" if threads == 1 else f"{threads} threads")
     peers = [kind for kind in _PEERS if select(rows, kind=kind)]
-    header = ["network", "tvm_snn", *(f"best {kind}" for kind in peers)]
+    header = ["network", "compiled in, s", "tvm_snn", *(f"best {kind}" for kind in peers)]
     table = Table(title, header, note=_NOTE)
     for ours in select(rows, engine=OURS):
+        what, _, version = ours.kind.partition(", ")
+        if what != COMPILED:
+            continue
         others = [fastest(select(rows, subject=ours.subject, kind=kind)) for kind in peers]
-        name = f"{ours.subject}, {ours.kind.partition(', ')[2]}"
-        cells = [_cell(other, ours) for other in others]
-        table.rows.append([name, _milliseconds(ours.time), *cells])
+        compiling = fastest(select(rows, subject=ours.subject, kind=f"{COMPILING}, {version}"))
+        table.rows.append(
+            [
+                f"{ours.subject}, {version}",
+                "" if compiling is None else f"{compiling.time / 1e6:.0f}",
+                _milliseconds(ours.time),
+                *(_cell(other, ours) for other in others),
+            ]
+        )
     return table
 
 

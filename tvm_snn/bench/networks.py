@@ -1,6 +1,7 @@
 """Measure whole networks: compiled by us, and in other engines as float32 and int8."""
 
 import copy
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,9 @@ from .layers import REST
 from .peers import FLOAT32, Peer
 from .peers.exported import ExportedNetwork
 from .rows import OURS, Row
-from .timing import Contender, interleaved
+from .timing import Contender, Timing, interleaved
 
-COMPILED = "compiled"
+COMPILED, COMPILING = "compiled", "time to compile"
 RELU = ", ReLU"
 """Follows "float32" and "int8" where the network has plain ReLU layers instead of what binary
 networks have around their convolutions: what one would run who wants no binary network."""
@@ -94,7 +95,12 @@ def measure_networks(
     for case in progress.track(cases, description="networks"):
         task = progress.add_task(f"compiling {case.name}", total=None)
         data = case.data()
-        ours = {tau: _compiled(case, tau, target) for tau in case.taus}
+        ours = {}
+        for tau in case.taus:
+            start = time.perf_counter()
+            ours[tau] = _compiled(case, tau, target)
+            spent = Timing.of([(time.perf_counter() - start) * 1e6])
+            rows.append(Row(case.name, _kind(COMPILING, tau), target, OURS, "", False, 1, spent))
         others = _exported(case)
         progress.remove_task(task)
         for count in threads:
@@ -107,7 +113,7 @@ def measure_networks(
             _check(case, ours[case.taus[0]](data), contenders)
             for tau, network in ours.items():
                 network.num_threads = count
-                contenders[_kind(tau), OURS] = _contender(network, data)
+                contenders[_kind(COMPILED, tau), OURS] = _contender(network, data)
             use_threads(count)
             rest = REST if count > 1 else 0.0
             for (kind, engine), timing in interleaved(contenders, rounds, progress, rest).items():
@@ -116,8 +122,8 @@ def measure_networks(
     return rows
 
 
-def _kind(tau: int | None) -> str:
-    return f"{COMPILED}, " + ("1 bit" if tau is None else f"tau {tau}")
+def _kind(what: str, tau: int | None) -> str:
+    return f"{what}, " + ("1 bit" if tau is None else f"tau {tau}")
 
 
 def _compiled(case: Case, tau: int | None, target: str) -> Network:

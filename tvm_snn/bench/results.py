@@ -11,14 +11,12 @@ from .goals import Ratio
 from .rows import Row
 from .table import Table
 
-Measured = Row | Ratio
-
 
 def write_results(
     folder: Path,
     name: str,
     facts: Mapping[str, str],
-    rows: Sequence[Measured],
+    rows: Sequence[Row | Ratio],
     tables: Sequence[Table],
 ) -> list[Path]:
     """Write NAME.json with the rows and NAME.md with the tables; returns the paths.

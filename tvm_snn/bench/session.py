@@ -1,6 +1,7 @@
 """One run of the benchmark: what is measured, and where the results go."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..errors import SnnError
-from .goals import goals_table, ratios_of
+from .goals import Ratio, goals_table, ratios_of
 from .kernels import BINARY, KINDS, PAIRS_64, SINGLE, Kind
 from .layer_tables import all_contenders, layer_tables
 from .layers import measure_layers
@@ -21,6 +22,7 @@ from .peers.metaschedule import MetaSchedule
 from .quiet import quiet
 from .results import write_results
 from .rows import Row
+from .table import Table
 from .targets import bench_targets
 
 _QUICK_KINDS = (SINGLE, PAIRS_64, BINARY)
@@ -53,30 +55,37 @@ class Session:
         for name in missing():
             console.print(f"{name} is not installed and left out: pip install 'tvm_snn[bench]'")
         peers = installed()
-        with quiet(), Progress(console=console, transient=True, refresh_per_second=2) as progress:
-            layers = self._measure_layers(peers, progress)
-            networks = measure_networks(
-                self.networks, self.target, peers, self.threads, self.rounds, progress
-            )
-        written: list[Path] = []
-        if layers:
+        rows = []
+        if self.layers:
+            with _progress(console) as progress:
+                layers = self._measure_layers(peers, progress)
+            rows += layers
             tables = layer_tables(layers)
-            for table in tables:
-                console.print(table.rich())
-            tables.append(all_contenders(layers))
-            written += write_results(self.output, "layers", facts, layers, tables)
-        if networks:
+            self._show(console, "layers", facts, layers, tables, all_contenders(layers))
+        if self.networks:
+            with _progress(console) as progress:
+                networks = measure_networks(
+                    self.networks, self.target, peers, self.threads, self.rounds, progress
+                )
+            rows += networks
             tables = network_tables(networks)
-            for table in tables:
-                console.print(table.rich())
-            tables.append(all_engines(networks))
-            written += write_results(self.output, "networks", facts, networks, tables)
-        ratios = ratios_of([*layers, *networks])
-        if ratios:
-            goals = goals_table(ratios)
-            console.print(goals.rich())
-            written += write_results(self.output, "goals", facts, ratios, [goals])
-        for path in written:
+            self._show(console, "networks", facts, networks, tables, all_engines(networks))
+        if ratios := ratios_of(rows):
+            self._show(console, "goals", facts, ratios, [goals_table(ratios)])
+
+    def _show(
+        self,
+        console: Console,
+        name: str,
+        facts: Mapping[str, str],
+        rows: Sequence[Row | Ratio],
+        tables: Sequence[Table],
+        *only_written: Table,
+    ) -> None:
+        """Print tables and write the files called `name`."""
+        for table in tables:
+            console.print(table.rich())
+        for path in write_results(self.output, name, facts, rows, [*tables, *only_written]):
             console.print(f"wrote {path}")
 
     def _measure_layers(self, peers: Sequence[Peer], progress: Progress) -> list[Row]:
@@ -92,3 +101,9 @@ class Session:
         return measure_layers(
             self.layers, targets, everybody, self.threads, self.rounds, progress, kinds
         )
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Progress]:
+    with quiet(), Progress(console=console, transient=True, refresh_per_second=2) as progress:
+        yield progress

@@ -49,6 +49,7 @@ def test_whole_networks_and_what_is_reached() -> None:
     rows = [
         ours(network, "compiled, tau 5", 10_000.0, chosen=False),
         ours(network, "compiled, 1 bit", 1.0, chosen=False),
+        ours(network, "time to compile, tau 5", 120e6, chosen=False),
         row(network, "float32", 90_000.0),
         row(network, "float32", 70_000.0, engine="OpenVINO"),
         row(network, "float32, ReLU", 1.0),
@@ -57,6 +58,7 @@ def test_whole_networks_and_what_is_reached() -> None:
     assert [cells[1:] for cells in goals_table(ratios_of(rows)).rows] == [
         ["10.00", "70.00", "7.00", "7.00", "6.00", "yes"],
         ["10.00", "15.00", "1.50", "1.50", "1.80", "no"],
+        ["120000.00", "60000.00", "0.50", "1.00", "1.00", "no"],
     ]
 
 
