@@ -15,8 +15,6 @@ they are to stay in the second-level cache, 1 MiB or more beside 512-bit registe
 _SMALL_CHUNK_BYTES = 128 << 10
 _SHARED_BYTES = 1 << 20
 """Weights that every job may read whole: they stay in a core's second-level cache."""
-_JOBS = 16
-"""Parallel jobs, at least, where the work can be divided."""
 _JOB_STEPS = 1 << 12
 """Steps of a tile below which a job is not worth starting a thread for."""
 
@@ -54,9 +52,6 @@ class Tile:
 class Blocking:
     """The sizes of one convolution's loops."""
 
-    flat: bool
-    """Whether the pixels of all images count as one row: a kernel of one tap, nothing padded."""
-    images: int
     height: int
     width: int
     tile: Tile
@@ -67,25 +62,25 @@ class Blocking:
     """Steps for which every pixel reads its input contiguously."""
     chunks: int
     """Equal parts of the runs; sums wait in memory from one part to the next."""
-    job_tiles: int
-    """Tiles of pixels in a parallel job."""
+    job_rows: int
+    """Rows of the result in a parallel job: a multiple of the tile's, at most all."""
     job_blocks: int
     """Blocks of outputs in a parallel job."""
 
     @property
     def across(self) -> int:
-        """Tiles in a row of an image."""
+        """Tiles in a row of an image; the last one overlaps the one before it if it must."""
         return -(-self.width // self.tile.columns)
 
     @property
-    def tiles(self) -> int:
-        """Tiles of an image."""
-        return -(-self.height // self.tile.rows) * self.across
+    def job_tiles(self) -> int:
+        """Tiles of pixels in a job."""
+        return self.job_rows // self.tile.rows * self.across
 
     @property
     def bands(self) -> int:
-        """Jobs that an image's tiles make; the last one overlaps the one before it if it must."""
-        return -(-self.tiles // self.job_tiles)
+        """Jobs that an image's rows make; the last one overlaps the one before it if it must."""
+        return -(-self.height // self.job_rows)
 
     @property
     def block(self) -> int:
@@ -97,14 +92,15 @@ class Blocking:
         """Blocks of outputs; the last one overlaps the one before it if it must."""
         return -(-self.outputs // self.block)
 
+    @property
+    def tiles(self) -> int:
+        """Tiles of an image that are computed, overlaps included."""
+        return self.bands * self.job_tiles
+
 
 def blocking_of(conv: Convolution, features: Features, config: Mapping[str, int]) -> Blocking:
     """Return the sizes for a convolution; knobs in `config` that do not fit are brought to fit."""
-    flat = is_flat(conv)
     height, width = conv.output_size
-    images = conv.batch
-    if flat:
-        images, height, width = 1, 1, conv.batch * height * width
     lanes = features.vector_bytes // FLOAT_BYTES
     while lanes > conv.outputs:
         lanes //= 2
@@ -115,20 +111,8 @@ def blocking_of(conv: Convolution, features: Features, config: Mapping[str, int]
     limit = config.get("chunk_kib", 0) << 10 or limit
     wanted = -(-steps * tile.vectors * lanes * FLOAT_BYTES // limit)
     chunks = min(part for part in _divisors(steps // run) if part >= min(wanted, steps // run))
-    blocks = -(-conv.outputs // (tile.vectors * lanes))
-    tiles = -(-height // tile.rows) * -(-width // tile.columns)
-    job_tiles, job_blocks = _job(
-        tiles, blocks, steps, images * conv.groups, conv.outputs * steps * FLOAT_BYTES
-    )
-    return Blocking(
-        flat, images, height, width, tile, lanes, conv.outputs, run, chunks, job_tiles, job_blocks
-    )
-
-
-def is_flat(conv: Convolution) -> bool:
-    """Return whether each output pixel reads just the input pixel at its place."""
-    geometry = conv.geometry
-    return conv.kernel == (1, 1) and geometry.strides == (1, 1) and not any(geometry.padding)
+    job_rows, job_blocks = _job(conv, tile, lanes)
+    return Blocking(height, width, tile, lanes, conv.outputs, run, chunks, job_rows, job_blocks)
 
 
 def run_of(conv: Convolution) -> int:
@@ -168,18 +152,24 @@ def _candidates(
                 yield Tile(rows, columns, vectors)
 
 
-def _job(tiles: int, blocks: int, steps: int, images: int, weight_bytes: int) -> tuple[int, int]:
-    """Return how many tiles of pixels, and blocks of outputs, make a parallel job.
+def _job(conv: Convolution, tile: Tile, lanes: int) -> tuple[int, int]:
+    """Return how many rows of the result, and blocks of outputs, make a parallel job.
 
-    Weights that no cache keeps are divided among the jobs, so that each is read once.
+    Weights that no cache keeps are read once, by jobs that each take a part of the outputs for
+    all pixels. Otherwise a job is a few rows, so that what follows finds them in the cache.
     """
-    total = tiles * blocks * images
-    wanted = min(_JOBS, max(1, total * steps // _JOB_STEPS))
-    wanted = -(-wanted // images)
-    by_blocks = min(blocks, wanted) if weight_bytes > _SHARED_BYTES else 1
-    parts = min(part for part in _divisors(blocks) if part >= by_blocks)
-    bands = min(tiles, -(-wanted // parts))
-    return -(-tiles // bands), blocks // parts
+    height, width = conv.output_size
+    block = tile.vectors * lanes
+    blocks = -(-conv.outputs // block)
+    steps = conv.taps * conv.channels
+    if conv.outputs * steps * FLOAT_BYTES > _SHARED_BYTES:
+        return height // tile.rows * tile.rows, 1 if conv.outputs % block == 0 else blocks
+    row_steps = -(-width // tile.columns) * blocks * steps
+    rows = list(range(tile.rows, height + 1, tile.rows))
+    enough = [count for count in rows if count // tile.rows * row_steps >= _JOB_STEPS] or rows[-1:]
+    # Of those no more than twice as large as they must be, the one that computes fewest rows twice.
+    fitting = [count for count in enough if count <= 2 * enough[0]]
+    return min(fitting, key=lambda count: (-(-height // count) * count, count)), blocks
 
 
 def _divisors(number: int) -> list[int]:

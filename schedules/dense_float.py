@@ -38,7 +38,7 @@ def cycles(call: relax.Call, features: Features) -> float:
     conv = convolution_of(call, shape[0], (shape[2], shape[3]))
     blocking = blocking_of(conv, features, config_of(call))
     steps = conv.taps * conv.channels * conv.groups
-    return blocking.images * blocking.tiles * blocking.blocks * steps * blocking.tile.cycles
+    return conv.batch * blocking.tiles * blocking.blocks * steps * blocking.tile.cycles
 
 
 def remark(_call: relax.Call) -> str:

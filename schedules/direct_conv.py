@@ -15,7 +15,7 @@ from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
 from .blocking import Blocking
-from .emit import core_stage
+from .emit import OWNS_RESULT, core_stage
 from .planes import Convolution
 
 KERNEL_LAYOUTS = ("OIHW", "OHWI", "HWIO")
@@ -33,67 +33,75 @@ class DirectConvolution:
         """Stage from a padded image (N, H, W, C) to the result (N, H, W, O), both float32."""
         return core_stage(name, self._core(image, weights), image, weights)
 
-    def _load(
-        self, image: te.Tensor, pixel: tuple[Expr, Expr, Expr], group: Expr, turn: Expr, step: Expr
-    ) -> Expr:
-        """Return the input of an output pixel (n, y, x) at a step of a run."""
-        conv, (n, y, x) = self.conv, self._place(*pixel)
+    def _core(self, image: te.Tensor, weights: te.Tensor) -> PrimFunc:
+        conv, b = self.conv, self.blocking
+        (height, width), channels = conv.output_size, conv.channels
         (stride_y, stride_x), (dilation_y, dilation_x) = (
             conv.geometry.strides,
             conv.geometry.dilation,
         )
-        tap = turn * self.blocking.run // conv.channels
-        i, j = tap // conv.kernel[1], tap % conv.kernel[1]
-        return image[
-            n,
-            y * stride_y + i * dilation_y,
-            x * stride_x + j * dilation_x + step // conv.channels,
-            group * conv.channels + step % conv.channels,
-        ]
-
-    def _place(self, n: Expr, y: Expr, x: Expr) -> tuple[Expr, Expr, Expr]:
-        """Return image, row and column of an output pixel as the loops count them."""
-        if not self.blocking.flat:
-            return n, y, x
-        height, width = self.conv.output_size
-        return x // (height * width), x // width % height, x % width
-
-    def _core(self, image: te.Tensor, weights: te.Tensor) -> PrimFunc:
-        conv, b = self.conv, self.blocking
         lanes, vectors, run, chunks = b.lanes, b.tile.vectors, b.run, b.chunks
         rows, columns, pixels = b.tile.rows, b.tile.columns, b.tile.pixels
-        turns = conv.taps * conv.channels // run // chunks
-        shared = b.bands * b.images * conv.groups
+        turns = conv.taps * channels // run // chunks
+        shared = b.bands * conv.batch * conv.groups
         jobs = shared * (b.blocks // b.job_blocks)
+        # A job that takes all blocks may overlap blocks; others have whole ones.
+        job_outputs = min(b.job_blocks * b.block, conv.outputs)
         waiting = (b.job_tiles, pixels * vectors, lanes) if chunks > 1 else (1, 1, 1)
+
+        def first_row(v: Expr) -> Expr:
+            return _start(v % b.bands, b.job_rows, height)
+
+        def first_output(v: Expr) -> Expr:
+            group = v // (b.bands * conv.batch) % conv.groups
+            return group * conv.outputs + v // shared * job_outputs
+
+        def load(n: Expr, y: Expr, x: Expr, group: Expr, turn: Expr, step: Expr) -> Expr:
+            """Return the input of an output pixel at a step of a run."""
+            tap = turn * run // channels
+            return image[
+                n,
+                y * stride_y + tap // conv.kernel[1] * dilation_y,
+                x * stride_x + tap % conv.kernel[1] * dilation_x + step // channels,
+                group * channels + step % channels,
+            ]
 
         @T.prim_func(s_tir=True, private=True)
         def core(
             image: T.Buffer(image.shape, "float32"),
             weights: T.Buffer(weights.shape, "float32"),
-            result: T.Buffer(
-                (conv.batch, *conv.output_size, conv.groups * conv.outputs), "float32"
-            ),
+            result: T.Buffer((conv.batch, height, width, conv.groups * conv.outputs), "float32"),
         ):
             for job in T.parallel(jobs):
                 with T.sblock("pixels_by_outputs"):
                     v = T.axis.spatial(jobs, job)
+                    n: T.let = v // b.bands % conv.batch
+                    group: T.let = v // (b.bands * conv.batch) % conv.groups
+                    top: T.let = first_row(v)
+                    first: T.let = v // shared * b.job_blocks
+                    T.sblock_attr({OWNS_RESULT: True})
+                    T.reads(image[v // b.bands % conv.batch, :, :, :], weights[:, :, :, :])
+                    T.writes(
+                        result[
+                            v // b.bands % conv.batch,
+                            first_row(v) : first_row(v) + b.job_rows,
+                            :,
+                            first_output(v) : first_output(v) + job_outputs,
+                        ]
+                    )
                     sums = T.sblock_alloc_buffer(
                         (pixels * vectors, lanes), "float32", scope="local"
                     )
                     parts = T.sblock_alloc_buffer(waiting, "float32")
-                    n: T.let = v // b.bands % b.images
-                    group: T.let = v // (b.bands * b.images) % conv.groups
-                    band: T.let = _start(v % b.bands, b.job_tiles, b.tiles)
                     for block in range(b.job_blocks):
-                        ob: T.let = v // shared * b.job_blocks + block
+                        ob: T.let = first + block
                         if chunks > 1:
                             for t, s in T.grid(b.job_tiles, pixels * vectors):
                                 for o in T.vectorized(lanes):
                                     parts[t, s, o] = T.float32(0)
                         for chunk, t in T.grid(chunks, b.job_tiles):
-                            y: T.let = _start((band + t) // b.across, rows, b.height)
-                            x: T.let = _start((band + t) % b.across, columns, b.width)
+                            y: T.let = top + t // b.across * rows
+                            x: T.let = _start(t % b.across, columns, width)
                             for s in T.unroll(pixels * vectors):
                                 for o in T.vectorized(lanes):
                                     if chunks > 1:
@@ -108,9 +116,10 @@ class DirectConvolution:
                                                 sums[p * vectors + vector, o] = sums[
                                                     p * vectors + vector, o
                                                 ] + (
-                                                    self._load(
-                                                        image,
-                                                        (n, y + p // columns, x + p % columns),
+                                                    load(
+                                                        n,
+                                                        y + p // columns,
+                                                        x + p % columns,
                                                         group,
                                                         chunk * turns + turn,
                                                         step,
@@ -130,7 +139,9 @@ class DirectConvolution:
                                 for vector in T.unroll(vectors):
                                     for o in T.vectorized(lanes):
                                         result[
-                                            *self._place(n, y + p // columns, x + p % columns),
+                                            n,
+                                            y + p // columns,
+                                            x + p % columns,
                                             group * conv.outputs
                                             + _start(ob, b.block, conv.outputs)
                                             + vector * lanes

@@ -18,6 +18,10 @@ are final."""
 READS_ONCE = "snn.reads_once"
 """Annotation of a block inside a core that reads each element of its operand once or twice only, so
 that elementwise stages before it are inlined into it."""
+OWNS_RESULT = "snn.owns_result"
+"""Annotation of a block inside a core that computes, at each turn of its loop, exactly the region
+of the result that its `T.writes` names, so that what follows is done there, in the cache. Regions
+of different turns are the same, or they do not overlap, or what they share both compute whole."""
 FUSES_ELEMENTWISE_EPILOGUE = 4
 """Pattern, in FuseOps' sense, of a kernel that elementwise operators after it are fused into."""
 FUSES_ELEMENTWISE_PRODUCERS = 3

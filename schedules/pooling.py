@@ -17,7 +17,7 @@ from tvm.tirx import PrimFunc
 from ..ops import static_shape
 from ..target import Features
 from .blocking import FLOAT_BYTES
-from .emit import core_stage, emit_kernel
+from .emit import OWNS_RESULT, core_stage, emit_kernel
 from .shapes import shape_of
 
 _VECTORS = 8
@@ -152,6 +152,7 @@ class _Pooling:
             for job in T.parallel(images * height):
                 with T.sblock("row"):
                     v = T.axis.spatial(images * height, job)
+                    T.sblock_attr({OWNS_RESULT: True})
                     # Said here, since TVM cannot tell how far loops of changing extents reach.
                     T.reads(data[v // height, :, :, :])
                     T.writes(result[v // height, v % height, :, :])

@@ -14,6 +14,7 @@ from tvm.target import Target
 from ..target import Features, features_of
 from .blocks import Axis, Block
 from .emit import READS_ONCE, STRATEGY
+from .epilogue import join_jobs, wrap_cores
 
 _ROOT = "root"
 """Block around all stages of a function that has several."""
@@ -34,8 +35,10 @@ def schedule_primfunc(func: tirx.PrimFunc, target: Target) -> tirx.PrimFunc:
     if func.body.block.name_hint != _ROOT:
         return func
     features = features_of(target)
-    sch = s_tir.Schedule(tvm.IRModule({"main": func}), debug_mask="none")
+    sch = s_tir.Schedule(tvm.IRModule({"main": wrap_cores(func)}), debug_mask="none")
     inline_elementwise(sch)
+    joined = join_jobs(sch.mod["main"], features)
+    sch = s_tir.Schedule(tvm.IRModule({"main": joined}), debug_mask="none")
     for rv in _blocks(sch):
         block = Block.of(sch, rv)
         if block is None:

@@ -31,6 +31,11 @@ def build(
     program: Program, shapes: list[tuple[int, ...]], target: str = "host", *, ours: bool = True
 ) -> tvm.IRModule:
     """The lowered module of a program, by our means or by TVM's alone."""
+    return lowered(program_module(program, shapes), target, ours=ours)
+
+
+def lowered(module: tvm.IRModule, target: str = "host", *, ours: bool = True) -> tvm.IRModule:
+    """A module lowered by our means or by TVM's alone."""
     passes = [
         relax.transform.LegalizeOps(LEGALIZATIONS if ours else None),
         relax.transform.AnnotateTIROpPattern(),
@@ -39,7 +44,7 @@ def build(
     ]
     parsed = parse_target(target)
     with parsed:
-        module = tvm.transform.Sequential(passes)(program_module(program, shapes))
+        module = tvm.transform.Sequential(passes)(module)
     if not ours:
         return module
     functions = {
@@ -49,6 +54,14 @@ def build(
         for name, function in module.functions_items()
     }
     return tvm.IRModule(functions, attrs=module.attrs)
+
+
+def run_all(module: tvm.IRModule, arrays: list[NDArray], target: str = "host") -> list[NDArray]:
+    """What a lowered module with several outputs computes."""
+    executable = relax.build(module, parse_target(target))
+    machine = relax.VirtualMachine(executable, tvm.cpu())
+    results = machine["main"](*(tvm.runtime.tensor(array) for array in arrays))
+    return [result.numpy() for result in results]
 
 
 def run(module: tvm.IRModule, arrays: list[NDArray], target: str = "host") -> NDArray:
