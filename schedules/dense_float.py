@@ -15,6 +15,7 @@ from ..target import Features
 from .blocking import FLOAT_BYTES, KNOBS, blocking_of
 from .config import config_of
 from .decode import DENSE_OPERATORS, binary_weight, weight_shape
+from .depthwise import DepthwiseConvolution, pack_taps
 from .direct_conv import KERNEL_LAYOUTS, DirectConvolution, pack_blocks
 from .emit import emit_kernel, emit_packing
 from .float_image import padded_image, write_result
@@ -131,14 +132,21 @@ def _emit(
     config: Mapping[str, int],
 ) -> relax.Expr:
     dtype = "float32" if str(data.ty.dtype) == "float32" else "int32"
-    blocking = blocking_of(conv, features, config)
-    core = DirectConvolution(conv, blocking)
-    packed = emit_packing(
-        bb, pack_blocks, weight, layout=layout, groups=conv.groups, block=blocking.block
-    )
+    core: DepthwiseConvolution | DirectConvolution
+    if conv.channels == 1 and conv.groups > 1:
+        core = DepthwiseConvolution(conv, features)
+        packed = emit_packing(bb, pack_taps, weight, layout=layout)
+        repeat = conv.outputs
+    else:
+        blocking = blocking_of(conv, features, config)
+        core = DirectConvolution(conv, blocking)
+        packed = emit_packing(
+            bb, pack_blocks, weight, layout=layout, groups=conv.groups, block=blocking.block
+        )
+        repeat = 1
 
     def compute(data: te.Tensor, weights: te.Tensor) -> te.Tensor:
-        result = core.compute(name, padded_image(data, conv), weights)
+        result = core.compute(name, padded_image(data, conv, repeat), weights)
         return write_result(result, conv, dtype)
 
     return emit_kernel(bb, name, compute, data, packed)

@@ -20,6 +20,9 @@ def convolutions(draw: st.DrawFn) -> tuple[dict, list[tuple[int, ...]]]:
     groups = draw(st.sampled_from([1, 1, 2, 5]))
     channels = draw(st.sampled_from([1, 2, 3, 16, 40]))
     outputs = draw(st.sampled_from([1, 2, 5, 16, 37, 48, 100]))
+    if draw(st.integers(0, 4)) == 0:
+        # Depthwise.
+        groups, channels, outputs = draw(st.sampled_from([3, 16, 40, 70])), 1, draw(integer(1, 2))
     kernel = draw(st.sampled_from([(1, 1), (3, 3), (7, 7), (2, 5)]))
     attrs = {
         "strides": (draw(integer(1, 2)), draw(integer(1, 3))),
