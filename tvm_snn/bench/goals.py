@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .kernels import BINARY, FLOAT_DATA, PAIRS_32, PAIRS_64, SINGLE
-from .networks import COMPILED, COMPILING
+from .networks import COMPILED, COMPILING, UNTUNED
 from .peers import FLOAT32, INT8
 from .rows import OURS, Row, distinct, fastest, select
 from .sums import bnn_rows, sixteen_convs
@@ -87,6 +87,10 @@ def _network_ratios(rows: Sequence[Row]) -> list[Ratio]:
         if ours is not None and other is not None:
             what = f"whole network, W1A1, 224x224: over the best {kind}"
             ratios.append(Ratio(what, goal, ours.microseconds, other.microseconds))
+    untuned = fastest(select(network, kind=f"{COMPILED}, {UNTUNED}"))
+    if ours is not None and untuned is not None:
+        what = "whole network, W1A1: tuned over without records"
+        ratios.append(Ratio(what, 1.1, ours.microseconds, untuned.microseconds))
     for row in select(network, kind=f"{COMPILING}, tau 5"):
         ratios.append(Ratio("a minute over its time to compile", 1.0, row.microseconds, _MINUTE))
     return ratios

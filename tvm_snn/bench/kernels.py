@@ -18,6 +18,8 @@ from ..ops import OPERATORS
 from ..ops.packed_signs import pack
 from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower
 from ..schedules import candidates, choose
+from ..schedules.operation import Operation
+from ..schedules.records import Records, shipped_records
 from ..target import features_of
 from .layers_of_resnet18 import Layer
 from .timing import Contender
@@ -47,28 +49,38 @@ KINDS = (SINGLE, PAIRS_64, PAIRS_32, BINARY, FLOAT_DATA)
 class Kernel:
     """One of our kernels, ready to be timed."""
 
-    strategy: str
+    name: str
+    """The strategy; with a remark where a shipped record gives the configuration."""
     chosen: bool
-    """Whether a network without tuning records would get it."""
+    """Whether a compiled network gets it."""
     contender: Contender
 
 
 def kernels(layer: Layer, kind: Kind, target: Target) -> Iterator[Kernel]:
-    """Compile every strategy that can compute a layer on a target.
+    """Compile every strategy that can compute a layer on a target, and what a record says of it.
 
     Raises VerificationError when one of them gives a wrong result.
     """
     operands = _operands(layer, kind)
     features = features_of(target)
-    call = _call(layer, kind, _parameters(operands), "")
-    expected = OPERATORS[call.op.name].reference(*operands, **layer.attrs) * layer.scale()
-    chosen = choose(call, features)[0].name
-    for strategy in candidates(call, features):
-        contender = _compiled(layer, kind, operands, strategy.name, target)
+    operation = Operation.of(_call(layer, kind, _parameters(operands)))
+    reference = OPERATORS[operation.operator].reference
+    expected = reference(*operands, **layer.attrs) * layer.scale()
+    record = Records(shipped_records()).find(operation, features)
+    chosen = None if record else choose(operation.call(), features)[0].name
+    ways = [
+        (strategy.name, strategy.name == chosen, operation.call(strategy.name))
+        for strategy in candidates(operation.call(), features)
+    ]
+    if record is not None:
+        call = operation.call(record.strategy, record.config)
+        ways.append((f"{record.strategy} (tuned)", True, call))
+    for name, is_chosen, call in ways:
+        contender = _compiled(call, [*operands, layer.scale()], target)
         contender.run()
         if not np.allclose(contender.result(), expected, rtol=1e-4, atol=1e-3):
-            raise VerificationError(f"{strategy.name} gives a wrong result for {layer.name}.")
-        yield Kernel(strategy.name, strategy.name == chosen, contender)
+            raise VerificationError(f"{name} gives a wrong result for {layer.name}.")
+        yield Kernel(name, is_chosen, contender)
 
 
 def _operands(layer: Layer, kind: Kind) -> list[NDArray]:
@@ -85,20 +97,18 @@ def _parameters(operands: list[NDArray]) -> list[relax.Var]:
     ]
 
 
-def _call(layer: Layer, kind: Kind, parameters: list[relax.Var], strategy: str) -> relax.Call:
+def _call(layer: Layer, kind: Kind, parameters: list[relax.Var]) -> relax.Call:
     operator = "snn.binary_conv2d" if kind.kernels is None else "snn.subset_conv2d"
-    return OPERATORS[operator](*parameters, **layer.attrs, strategy=strategy)
+    return OPERATORS[operator](*parameters, **layer.attrs, strategy="")
 
 
-def _compiled(
-    layer: Layer, kind: Kind, operands: list[NDArray], strategy: str, target: Target
-) -> Contender:
-    arrays = [*operands, layer.scale()]
-    *parameters, scale = _parameters(arrays)
+def _compiled(call: relax.Call, arrays: list[NDArray], target: Target) -> Contender:
+    """Compile a call followed by the factors; `arrays` are its operands and the factors."""
+    *operands, scale = _parameters(arrays)
     builder = relax.BlockBuilder()
-    with builder.function("main", [*parameters, scale], {"num_input": 1}):
+    with builder.function("main", [*operands, scale], {"num_input": 1}):
         with builder.dataflow():
-            sums = builder.emit(_call(layer, kind, parameters, strategy))
+            sums = builder.emit(relax.Call(call.op, operands, call.attrs))
             floats = builder.emit(relax.op.astype(sums, "float32"))
             output = builder.emit_output(relax.op.multiply(floats, scale))
         builder.emit_func_output(output)

@@ -25,7 +25,7 @@ def layer_tables(rows: Sequence[Row]) -> list[Table]:
 def all_contenders(rows: Sequence[Row]) -> Table:
     """Return the table of everything that was measured."""
     header = ["layer", "kind", "contender", "threads", "us", "quartiles", "best"]
-    table = Table("Every contender", header, note="* is what is chosen without a tuning record.")
+    table = Table("Every contender", header, note="* is what a compiled network gets.")
     for row in rows:
         name = f"{row.engine} {row.kernel}".strip() + (f", {row.target}" if row.target else "")
         timing = row.microseconds

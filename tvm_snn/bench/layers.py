@@ -61,7 +61,7 @@ def _ours(
 
 
 def _key(kind: Kind, target: str, kernel: Kernel) -> _Key:
-    return kind.name, target, OURS, kernel.strategy, kernel.chosen
+    return kind.name, target, OURS, kernel.name, kernel.chosen
 
 
 def _of_peers(layer: Layer, peers: Sequence[Peer], threads: int) -> dict[_Key, Contender]:

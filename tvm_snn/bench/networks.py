@@ -1,23 +1,21 @@
 """Measure whole networks: compiled by us, and in other engines as float32 and int8."""
 
-import copy
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import Progress
-from torch import nn
+from tvm.target import Target
 
-from ..compiler import compile
-from ..errors import SnnError, VerificationError
+from ..compiler import build, detect
+from ..errors import VerificationError
 from ..network import Network
-from ..nn import BinaryActivation, LearnableBias
+from ..schedules.records import Records, shipped_records
+from ..target import features_of, parse_target
 from ..threads import use_threads
-from ..zoo import ZOO, example_inputs
-from ..zoo.layers import Activations
+from .cases import Case, with_relu
 from .layers import REST
 from .peers import FLOAT32, Peer
 from .peers.exported import ExportedNetwork
@@ -25,6 +23,7 @@ from .rows import OURS, Row
 from .timing import Contender, Timing, interleaved
 
 COMPILED, COMPILING = "compiled", "time to compile"
+UNTUNED = "tau 5, without tuning records"
 RELU = ", ReLU"
 """Follows "float32" and "int8" where the network has plain ReLU layers instead of what binary
 networks have around their convolutions: what one would run who wants no binary network."""
@@ -33,74 +32,31 @@ _CORRELATION = 0.9
 """Of our result with float32 engines: a sign that rounding flips moves it, an error breaks it."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """A network of the zoo, as it is measured."""
-
-    network: str
-    activations: Activations
-    batch: int
-    taus: tuple[int | None, ...] = (5,)
-    """Bits of a kernel index of each version that is compiled; None is 1 bit a weight."""
-
-    @property
-    def name(self) -> str:
-        """The case as tables write it."""
-        return f"{self.network} {self.activations}, batch {self.batch}"
-
-    def model(self, tau: int | None = 5) -> nn.Module:
-        """Return the network with random weights."""
-        return ZOO[self.network].factory(tau=tau, activations=self.activations)
-
-    def data(self) -> NDArray[np.float32]:
-        """Return random input."""
-        data: NDArray[np.float32] = example_inputs(self.network, self.batch)[0].numpy()
-        return data
-
-
-def cases(networks: str, quick: bool) -> list[Case]:
-    """Return the cases of networks named as in "resnet18,vgg_small"; "all" and "none" are known.
-
-    `quick` is W1A1 at batch 1 only. Raises SnnError for an unknown name.
-    """
-    if networks == "none":
-        return []
-    names = list(ZOO) if networks == "all" else networks.split(",")
-    unknown = [name for name in names if name not in ZOO]
-    if unknown:
-        raise SnnError(f"There is no network {unknown[0]!r}; there are {', '.join(ZOO)}.")
-    first = [Case(name, "W1A1", 1, (5,) if quick else (5, None)) for name in names]
-    if quick:
-        return first
-    return [
-        *first,
-        *(Case(name, "W1A32", 1) for name in names),
-        *(Case(name, activations, 8) for activations in ("W1A1", "W1A32") for name in names),
-    ]
-
-
 def measure_networks(
     cases: Sequence[Case],
-    target: str,
+    name: str,
     peers: Sequence[Peer],
     threads: Sequence[int],
     rounds: int,
     progress: Progress,
 ) -> list[Row]:
-    """Time every case in every engine, at each number of threads.
+    """Time every case in every engine, at each number of threads; `name` names our target.
 
     Raises VerificationError when our result is not that of the other engines.
     """
     rows = []
+    target = parse_target(name)
     for case in progress.track(cases, description="networks"):
         task = progress.add_task(f"compiling {case.name}", total=None)
         data = case.data()
         ours = {}
         for tau in case.taus:
             start = time.perf_counter()
-            ours[tau] = _compiled(case, tau, target)
+            ours[_version(tau)] = _compiled(case, tau, target)
             spent = Timing.of([(time.perf_counter() - start) * 1e6])
-            rows.append(Row(case.name, _kind(COMPILING, tau), target, OURS, "", False, 1, spent))
+            kind = f"{COMPILING}, {_version(tau)}"
+            rows.append(Row(case.name, kind, name, OURS, "", False, 1, spent))
+        ours |= _untuned(case, target)
         others = _exported(case)
         progress.remove_task(task)
         for count in threads:
@@ -110,25 +66,35 @@ def measure_networks(
                 for peer in peers
                 for kind, contender in _of_peer(peer, network, count, suffix)
             }
-            _check(case, ours[case.taus[0]](data), contenders)
-            for tau, network in ours.items():
+            _check(case, ours[_version(case.taus[0])](data), contenders)
+            for version, network in ours.items():
                 network.num_threads = count
-                contenders[_kind(COMPILED, tau), OURS] = _contender(network, data)
+                contenders[f"{COMPILED}, {version}", OURS] = _contender(network, data)
             use_threads(count)
             rest = REST if count > 1 else 0.0
             for (kind, engine), timing in interleaved(contenders, rounds, progress, rest).items():
-                ours_target = target if engine == OURS else ""
+                ours_target = name if engine == OURS else ""
                 rows.append(Row(case.name, kind, ours_target, engine, "", False, count, timing))
     return rows
 
 
-def _kind(what: str, tau: int | None) -> str:
-    return f"{what}, " + ("1 bit" if tau is None else f"tau {tau}")
+def _version(tau: int | None) -> str:
+    return "1 bit" if tau is None else f"tau {tau}"
 
 
-def _compiled(case: Case, tau: int | None, target: str) -> Network:
-    inputs = (torch.from_numpy(case.data()),)
-    return compile(case.model(tau), target, example_inputs=inputs, verify=False)
+def _compiled(case: Case, tau: int | None, target: Target) -> Network:
+    """Compile a network as :func:`tvm_snn.compile` does, but for the verification."""
+    detected = detect(case.model(tau), (torch.from_numpy(case.data()),))
+    return Network(build(detected, target, Records(shipped_records())))
+
+
+def _untuned(case: Case, target: Target) -> dict[str, Network]:
+    """Return the network without records, where there are any for the target, by its version."""
+    features = features_of(target)
+    if not case.untuned or all(record.features != features for record in shipped_records()):
+        return {}
+    detected = detect(case.model(), (torch.from_numpy(case.data()),))
+    return {UNTUNED: Network(build(detected, target))}
 
 
 def _contender(network: Network, data: NDArray) -> Contender:
@@ -139,7 +105,7 @@ def _exported(case: Case) -> dict[str, ExportedNetwork]:
     """Return what other engines run: the network itself, and one with ReLU, by its suffix."""
     networks = {"": ExportedNetwork(case.model(), case.data())}
     if case.activations == "W1A1":
-        networks[RELU] = ExportedNetwork(_with_relu(case.model()), case.data())
+        networks[RELU] = ExportedNetwork(with_relu(case.model()), case.data())
     return networks
 
 
@@ -160,15 +126,3 @@ def _check(case: Case, result: object, contenders: dict[tuple[str, str], Contend
                 f"{case.name}: our result and that of {engine} have a correlation of "
                 f"{correlation:.3f}; they should be equal but for rounding."
             )
-
-
-def _with_relu(model: nn.Module) -> nn.Module:
-    """Return the network with the same convolutions and ReLU as its only activation."""
-    model = copy.deepcopy(model)
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, LearnableBias | BinaryActivation):
-                setattr(parent, name, nn.Identity())
-            elif isinstance(child, nn.PReLU | nn.Hardtanh):
-                setattr(parent, name, nn.ReLU())
-    return model

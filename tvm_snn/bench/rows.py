@@ -23,7 +23,7 @@ class Row:
     kernel: str
     """The strategy, or the engine's own name of what it ran; may be empty."""
     chosen: bool
-    """Whether it is the strategy that a network without tuning records gets."""
+    """Whether it is the kernel that a compiled network gets."""
     threads: int
     microseconds: Timing
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ..errors import SnnError
+from .cases import Case
 from .goals import Ratio, goals_table, ratios_of
 from .kernels import BINARY, KINDS, PAIRS_64, SINGLE, Kind
 from .layer_tables import all_contenders, layer_tables
@@ -16,7 +17,7 @@ from .layers import measure_layers
 from .layers_of_resnet18 import Layer
 from .machine import machine
 from .network_tables import all_engines, network_tables
-from .networks import Case, measure_networks
+from .networks import measure_networks
 from .peers import Peer, installed, missing
 from .peers.metaschedule import MetaSchedule
 from .quiet import quiet

@@ -73,8 +73,8 @@ def bench_command(
     AVX512_CORE_VNNI, keeps OpenVINO from instructions such as AMX.
     """
     try:
+        from ..bench.cases import cases
         from ..bench.layers_of_resnet18 import layers_named
-        from ..bench.networks import cases
         from ..bench.session import Session
     except ModuleNotFoundError as error:
         raise SnnError(

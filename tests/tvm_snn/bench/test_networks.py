@@ -6,7 +6,8 @@ from torch import nn
 from tests.tvm_snn.bench.measured import silent
 from tvm_snn import SnnError, VerificationError
 from tvm_snn.bench import networks
-from tvm_snn.bench.networks import Case, cases, measure_networks
+from tvm_snn.bench.cases import Case, cases, with_relu
+from tvm_snn.bench.networks import measure_networks
 from tvm_snn.bench.peers import installed
 from tvm_snn.bench.peers import torch as peer_torch
 from tvm_snn.nn import BinaryActivation, LearnableBias
@@ -55,7 +56,7 @@ def test_a_result_that_is_not_that_of_the_engines(monkeypatch) -> None:
 
 def test_with_relu_nothing_binary_is_left_but_the_weights() -> None:
     model = _tiny()
-    plain = networks._with_relu(model)
+    plain = with_relu(model)
     kinds = {type(module) for module in plain.modules()}
     assert not kinds & {BinaryActivation, LearnableBias, nn.PReLU}
     assert nn.ReLU in kinds
