@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tvm import relax, te, tirx
 from tvm.ir import Expr
+from tvm.script import tirx as T
 
 from ..ops import ConvGeometry, image_size
 from ..tvm_api import attrs_dict
@@ -81,8 +82,13 @@ class Planes:
 
     @property
     def pitch(self) -> int:
-        """Pixels in a row of a plane."""
-        return self.conv.output_size[1] + self._reach(1)
+        """Pixels in a row of a plane.
+
+        Without strides, the zeros at the end of a row serve as those before the next one.
+        """
+        _, left, _, right = self.conv.geometry.padding
+        shared = min(left, right) if self._steps[0] == (1, 1) else 0
+        return max(1, self.conv.output_size[1] + self._reach(1) - shared)
 
     @property
     def blocks(self) -> int:
@@ -106,6 +112,11 @@ class Planes:
         """Pixels of one phase of a channel."""
         return self.rows * self.pitch
 
+    def shape(self, channels: int) -> tuple[int, ...]:
+        """Return the shape of planes (N, groups*channels, phases, rows, pitch)."""
+        planes = (self.conv.batch, self.conv.groups * channels, *self.phases)
+        return (*planes, self.rows, self.pitch)
+
     def distance(self, i: Expr | int, j: Expr | int) -> Expr | int:
         """Distance, within its phase, from an output pixel's number to what tap (i, j) reads."""
         (stride_y, stride_x), (dilation_y, dilation_x) = self._steps
@@ -123,6 +134,13 @@ class Planes:
         f = q + self.distance(i, j)
         return planes[n, c, *self.phase(i, j), f // self.pitch, f % self.pitch]
 
+    def load_vector(
+        self, planes: te.Tensor, n: Expr, c: Expr, q: Expr, tap: tuple[int, int], lanes: int
+    ) -> Expr:
+        """Return the inputs of `lanes` output pixels from q on at a tap, as one vector."""
+        f = q + self.distance(*tap)
+        return planes[n, c, *self.phase(*tap), 0, T.ramp(f, 1, lanes)]
+
     def read(self, data: te.Tensor, channels: int | None = None, fill: int = 0) -> te.Tensor:
         """Stage that brings the image into planes (N, groups*channels, phases, rows, pitch).
 
@@ -130,20 +148,11 @@ class Planes:
         """
         channels = self.conv.channels if channels is None else channels
         (stride_y, stride_x), _ = self._steps
-        phases_y, phases_x = self.phases
         image = self._padded(data, channels, fill)
-        shape = (
-            self.conv.batch,
-            self.conv.groups * channels,
-            phases_y,
-            phases_x,
-            self.rows,
-            self.pitch,
-        )
         if (stride_y, stride_x) == (1, 1):
             return image
         return te.compute(
-            shape,
+            self.shape(channels),
             lambda n, c, a, b, y, x: image[n, c, 0, 0, y * stride_y + a, x * stride_x + b],
             name="phases",
         )
@@ -208,6 +217,11 @@ class Planes:
     def _phases(self, axis: int) -> int:
         strides, dilation = self._steps
         return 1 + max(i * dilation[axis] % strides[axis] for i in range(self.conv.kernel[axis]))
+
+
+def whole(buffer: tirx.Buffer) -> tirx.BufferRegion:
+    """Return all of a buffer, for blocks whose accesses TVM cannot analyse."""
+    return buffer[tuple(slice(0, size) for size in buffer.shape)]
 
 
 def fitting_block(conv: Convolution, widest: int, narrowest: int) -> int:

@@ -1,23 +1,23 @@
 """Strategy `subset_gather`: each response is computed once, each output picks its own and adds.
 
-For a block of neighbouring pixels and a chunk of units, three steps run in the first-level cache:
+For a block of neighbouring pixels and a chunk of units, two steps run in the first-level cache:
 
-1. *piece sums*: a unit's weights are cut into pieces of three; the 8 signed sums of a piece's
-   inputs are computed for the whole block.
-2. *responses*: R[k] is the sum of the piece sums that the pieces of subset kernel k name.
-3. *gather*: out[o] += R[idx[o, u]] for every output and unit: one vector load and add each.
+1. *responses*: R[u, k] for every unit of the chunk and every subset kernel (see `responses`).
+2. *gather*: out[o] += R[u, idx[o, u]] for every output and unit: one vector load and add each.
 
 Signs are added in int8 as long as they cannot overflow, then widened. Zeros in the data (padding,
-sign(0)) need no care: they are added like everything else.
+sign(0)) need no care: they are added like everything else. Packed signs are unpacked first.
 """
 
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 
-from tvm import relax, te
+from tvm import relax, te, tirx
 from tvm.ir import Expr
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
@@ -25,24 +25,30 @@ from tvm.tirx import PrimFunc
 from ..ops import ConvGeometry
 from ..target import Features
 from ..tvm_api import attrs_dict
+from .config import config_of
 from .emit import core_stage, emit_kernel, emit_packing
-from .planes import Convolution, Planes, convolution_of, fitting_block
+from .float_planes import planes_of_channels_last
+from .pack_signs import pack_stage
+from .planes import Convolution, Planes, convolution_of, whole
+from .responses import Responses, known_subset
 from .shapes import shape_of
+from .transpose import SCRATCH, SQUARE, transpose_square
+from .unpack_signs import unpack_signs
 
 NAME = "subset_gather"
-PIECE = 3
-"""Weights in a piece: 2^3 sums a piece are few enough to compute them all."""
-UNROLLED_UNITS = 14
-"""Longest chunk of units: the gather's inner loop is unrolled over it."""
-BLOCKS = {"int8": 64, "float32": 32}
-"""Pixels in a block, at most, by dtype."""
-CACHE_BYTES = 28 * 1024
-"""First-level data cache that piece sums and responses may fill; totals need some of it too."""
+VECTORS = (1, 2, 4)
+"""Vectors of pixels in a block."""
+CHUNKS = (2, 4, 6, 8, 10, 12, 14, 16, 20)
+"""Units whose responses are kept together; the gather is unrolled over them."""
+CACHE_BYTES = 16 * 1024
+"""Responses that the first-level data cache may hold: totals and indices pass through it too."""
 _INT8_MAX = 127
-_CYCLES = {"int8": 1.0, "float32": 0.7}
-"""Cycles of a vector instruction: floats share their index loads among more vectors."""
 _JOBS = 2
-"""Jobs below which an image's units are cut into parts; each part costs another round of adding."""
+"""Jobs below which outputs are split; each part computes the responses again."""
+_MOST_WRITTEN_OUT = 1024
+"""Sums of known kernels that are written out; beyond, the code gets too long."""
+_CYCLES = {"int8": 0.75, "float32": 0.42}
+"""Cycles of a vector instruction."""
 _WIDENING = 5
 """Instructions that add the sum of a chunk to an output's total."""
 
@@ -52,14 +58,19 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
     if call.op.name != "snn.subset_conv2d":
         return f"{call.op.name} has no subset responses over pixels"
     _, unit, kh, kw = shape_of(call.args[1])
-    if str(call.args[0].ty.dtype) == "int8" and unit * kh * kw > _INT8_MAX:
+    if str(call.args[0].ty.dtype) != "float32" and unit * kh * kw > _INT8_MAX:
         return f"a unit of {unit * kh * kw} weights overflows an 8-bit response"
     return None
 
 
 def cycles(call: relax.Call, features: Features) -> float:
     """Estimate the cycles of a call from its vector instructions."""
-    return _core(call, features).cycles(features)
+    return _core(call, features).cycles()
+
+
+def space(_call: relax.Call, _features: Features) -> dict[str, tuple[int, ...]]:
+    """Return the knobs: vectors of pixels in a block, and units in a chunk."""
+    return {"vectors": VECTORS, "chunk": CHUNKS}
 
 
 def remark(call: relax.Call) -> str:
@@ -70,68 +81,74 @@ def remark(call: relax.Call) -> str:
 
 
 def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
-    """Emit the packing of the subset kernels, then the kernel."""
+    """Emit the packing of indices and subset kernels, then the kernel."""
     data, subset, indices = call.args
     core = _core(call, features)
-    pieces = emit_packing(bb, pack_pieces, subset)
-    if core.filled_units > core.units:
-        indices = emit_packing(bb, pad_units, indices, units=core.filled_units)
-    return emit_kernel(bb, NAME, core.compute, data, pieces, indices)
+    picks = emit_packing(bb, pack_picks, indices, core=core)
+    pieces = emit_packing(bb, pack_pieces, subset, core=core)
+    return emit_kernel(bb, NAME, core.compute, data, picks, pieces)
 
 
-def pack_pieces(subset: te.Tensor) -> te.Tensor:
-    """Return the codes of each kernel's pieces: int8 (K, g, kh, kw) to uint8 (K, pieces).
+def pack_pieces(subset: te.Tensor, core: "_Core") -> te.Tensor:
+    """Return where the sums of each kernel's pieces lie; see `Responses.pack`."""
+    return core.responses.pack(subset, core.block)
 
-    Bit b of piece p is set where weight 3p + b of the kernel, in row-major order, is +1.
+
+def pack_picks(indices: te.Tensor, core: "_Core") -> te.Tensor:
+    """Return where an output finds its responses: uint8 (O, units) to elements in a unit's table.
+
+    The result is uint16 or int32 (groups, chunks, filled outputs, chunk). Outputs and units past
+    the last one pick response 0.
     """
-    kernels, unit, kh, kw = (int(size) for size in subset.shape)
-    weights = unit * kh * kw
+    outputs = core.conv.outputs
 
-    def code(k: Expr, p: Expr) -> Expr:
-        bits = T.uint8(0)
-        for b in range(PIECE):
-            # A piece past the end of the unit repeats the last weight; its bit is not used.
-            t = T.min(p * PIECE + b, weights - 1)
-            positive = subset[k, t // (kh * kw), t // kw % kh, t % kw] > T.int8(0)
-            bits = bits + T.Select(positive, T.uint8(1 << b), T.uint8(0))
-        return bits
+    def pick(group: Expr, ch: Expr, o: Expr, u: Expr) -> Expr:
+        unit = ch * core.chunk + u
+        index = indices[group * outputs + T.min(o, outputs - 1), T.min(unit, core.units - 1)]
+        place = T.Cast(core.pick_type, index) * tirx.const(core.block, core.pick_type)
+        return T.Select(unit < core.units, place, tirx.const(0, core.pick_type))
 
-    return te.compute((kernels, -(-weights // PIECE)), code, name="pack_pieces")
-
-
-def pad_units(indices: te.Tensor, units: int) -> te.Tensor:
-    """Return indices (O, units) with units of index 0 added; the data there is zero."""
-    outputs, present = indices.shape
-    return te.compute(
-        (outputs, units),
-        lambda o, u: T.if_then_else(u < present, indices[o, u], T.uint8(0)),
-        name="pad_units",
-    )
+    shape = (core.conv.groups, core.chunks, core.filled_outputs, core.chunk)
+    return te.compute(shape, pick, name="pack_picks")
 
 
 def _core(call: relax.Call, features: Features) -> "_Core":
     kernels, unit, kh, kw = shape_of(call.args[1])
     conv = convolution_of(call, shape_of(call.args[2])[0], (kh, kw))
-    return _Core(conv, kernels, unit, str(call.args[0].ty.dtype), features)
+    dtype = "float32" if str(call.args[0].ty.dtype) == "float32" else "int8"
+    known = known_subset(call)
+    responses = Responses(kernels, unit * conv.taps, known)
+    if known and kernels * responses.pieces > _MOST_WRITTEN_OUT:
+        responses = replace(responses, known=None)
+    return _Core(conv, responses, unit, dtype, features, config_of(call))
 
 
 class _Core:
     """The kernel of one call: its sizes, and the stages made from them."""
 
     def __init__(
-        self, conv: Convolution, kernels: int, unit: int, dtype: str, features: Features
+        self,
+        conv: Convolution,
+        responses: Responses,
+        unit: int,
+        dtype: str,
+        features: Features,
+        config: dict[str, int],
     ) -> None:
-        self.conv, self.kernels, self.unit, self.dtype = conv, kernels, unit, dtype
+        self.conv, self.responses, self.unit, self.dtype = conv, responses, unit, dtype
+        self.features = features
         self.units = conv.channels // unit
-        self.weights = unit * conv.taps
-        self.pieces = -(-self.weights // PIECE)
-        lane_bytes = 1 if dtype == "int8" else 4
-        narrowest = min(BLOCKS[dtype], features.vector_bytes // lane_bytes)
-        self.planes = Planes(conv, fitting_block(conv, BLOCKS[dtype], narrowest))
-        self.block_bytes = self.planes.block * lane_bytes
-        self.parts = self._parts()
-        self.chunk = self._best_chunk()
-        self.chunks = -(-self.units // (self.parts * self.chunk))
+        bytes_ = 1 if dtype == "int8" else 4
+        self.lanes = features.vector_bytes // bytes_
+        vectors = config.get("vectors", self._best_vectors(features.vector_bytes))
+        self.vectors = max(vectors, SQUARE // self.lanes)
+        self.block = self.lanes * self.vectors
+        self.planes = Planes(conv, self.block)
+        self.chunk = self._chunk(config.get("chunk", CACHE_BYTES // (self.table * bytes_)))
+        self.chunks = -(-self.units // self.chunk)
+        jobs = conv.batch * conv.groups * self.planes.blocks
+        self.splits = min(max(1, _JOBS // jobs), -(-conv.outputs // SQUARE))
+        self.span = -(-conv.outputs // (self.splits * SQUARE)) * SQUARE
 
     @property
     def total(self) -> str:
@@ -140,147 +157,243 @@ class _Core:
             return self.dtype
         return "int16" if self.conv.channels * self.conv.taps < 2**15 else "int32"
 
-    def compute(self, data: te.Tensor, pieces: te.Tensor, indices: te.Tensor) -> te.Tensor:
-        """Stages from the data to the result; see the module's description."""
-        planes = self.planes.read(data, self.filled_units * self.unit)
-        flat = core_stage(NAME, self._core(planes, pieces, indices), planes, pieces, indices)
-        whole = te.compute(
-            flat.shape[1:],
-            lambda n, o, q: reduce(add, (flat[part, n, o, q] for part in range(self.parts))),
-            name="whole",
-        )
-        return self.planes.write(whole, "int32" if self.dtype == "int8" else self.dtype)
+    @property
+    def pick_type(self) -> str:
+        """Dtype of the places that outputs pick from."""
+        return "uint16" if self.table < 2**16 else "int32"
 
     @property
     def filled_units(self) -> int:
-        """Units of a group with those of zero data that fill the last chunk of every part."""
-        return self.parts * self.chunks * self.chunk
+        """Units of a group with those of zero data that fill the last chunk."""
+        return self.chunks * self.chunk
 
-    def cycles(self, features: Features) -> float:
+    @property
+    def filled_outputs(self) -> int:
+        """Outputs of a group with those that fill the last square of the last part."""
+        return self.splits * self.span
+
+    def compute(self, data: te.Tensor, picks: te.Tensor, pieces: te.Tensor) -> te.Tensor:
+        """Stages from the data to the result; see the module's description."""
+        planes = self._read(data)
+        core = self._core(planes, picks, pieces)
+        return self._write(core_stage(NAME, core, planes, picks, pieces))
+
+    def cycles(self) -> float:
         """Estimate the cycles of the kernel."""
         jobs = self.conv.batch * self.conv.groups * self.planes.blocks
-        vectors = max(1.0, self.block_bytes / features.vector_bytes)
-        instructions = jobs * vectors * self.parts * self._instructions(self.chunk)
-        return _CYCLES[self.dtype] * instructions
+        gather = self.conv.outputs * (self.chunk + _WIDENING)
+        response = self.splits * self.chunk * self.responses.instructions
+        return _CYCLES[self.dtype] * jobs * self.vectors * self.chunks * (gather + response)
 
-    def _parts(self) -> int:
-        """Return into how many parts to cut the units, to have work for several threads.
+    @property
+    def table(self) -> int:
+        """Elements of the table of a unit's responses."""
+        return self.responses.kernels * self.block
 
-        Only a small image needs it: its few blocks of pixels are the jobs otherwise.
-        """
-        blocks = self.conv.batch * self.conv.groups * self.planes.blocks
-        return max(1, _JOBS // blocks) if self.units >= _JOBS * UNROLLED_UNITS else 1
+    def _best_vectors(self, vector_bytes: int) -> int:
+        """Return two vectors a block, to share index loads, unless pixels or cache are too few."""
+        pixels = Planes(self.conv, self.lanes).blocks
+        few = self.responses.kernels * 2 * vector_bytes > CACHE_BYTES
+        return 1 if few or pixels < 2 else 2
 
-    def _best_chunk(self) -> int:
-        """Return the units of a chunk for which a block of pixels costs the fewest instructions."""
-        longest = UNROLLED_UNITS
+    def _chunk(self, wanted: int) -> int:
+        """Return the units of a chunk, so that chunks are of about equal size."""
+        longest = min(max(1, wanted), CHUNKS[-1], self.units)
         if self.dtype == "int8":
-            longest = min(longest, _INT8_MAX // self.weights)
-        table = CACHE_BYTES // self.block_bytes - 2 * 8 * self.pieces
-        longest = min(longest, max(2, table // self.kernels))
-        return min(range(1, longest + 1), key=self._instructions)
+            longest = min(longest, _INT8_MAX // self.responses.weights)
+        return -(-self.units // -(-self.units // longest))
 
-    def _instructions(self, chunk: int) -> int:
-        """Vector instructions for a block of pixels, were the units taken in such chunks."""
-        response = 8 * self.pieces + self.kernels * (self.pieces + 1)
-        gather = self.conv.outputs * (chunk + _WIDENING)
-        return -(-self.units // (self.parts * chunk)) * (gather + chunk * response)
+    def _read(self, data: te.Tensor) -> te.Tensor:
+        """Stage that brings the data into planes."""
+        conv, channels = self.conv, self.filled_units * self.unit
+        channels_last = conv.geometry.data_layout == "NHWC"
+        if self.dtype == "float32":
+            if channels_last and channels % SQUARE == 0 == conv.channels % SQUARE:
+                return core_stage(NAME, planes_of_channels_last(self.planes, data, channels), data)
+            return self.planes.read(data, channels)
+        if not channels_last:
+            return self.planes.read(data, channels)
+        if str(data.dtype) == "int8":
+            data = pack_stage(data, conv.groups, "NHWC", self.features)
+        signs = core_stage(NAME, unpack_signs(data, conv.groups, conv.channels), data)
+        image = te.compute(
+            (conv.batch, conv.groups * conv.channels, conv.height, conv.width),
+            lambda n, c, y, x: signs[n, c, y * conv.width + x],
+            name="signs",
+        )
+        unpacked = replace(conv, geometry=replace(conv.geometry, data_layout="NCHW"))
+        return replace(self.planes, conv=unpacked).read(image, channels)
 
-    def _piece_sum(self, planes: te.Tensor, n: Expr, c: Expr, q: Expr, p: Expr, code: Expr) -> Expr:
-        """Sum of piece p's inputs, each with the sign that its bit of `code` says."""
-        _, kw = self.conv.kernel
-        result = T.Cast(self.dtype, 0)
-        for b in range(PIECE):
-            t = T.min(p * PIECE + b, self.weights - 1)
-            channel, i, j = t // self.conv.taps, t // kw % self.conv.kernel[0], t % kw
-            value = self.planes.load(planes, n, c + channel, q, i, j)
-            signed = T.Select(code >> b & 1 == 1, value, -value)
-            result = result + T.Select(p * PIECE + b < self.weights, signed, T.Cast(self.dtype, 0))
-        return result
+    def _write(self, flat: te.Tensor) -> te.Tensor:
+        """Stage that takes the result into the data layout: a plain rearrangement."""
+        conv, dtype = self.conv, "int32" if self.dtype == "int8" else self.dtype
+        if conv.geometry.data_layout == "NCHW":
+            return self.planes.write(flat, dtype, group_rows=self.filled_outputs)
+        filled, height_width = self.filled_outputs, conv.output_size
+        sizes = conv.geometry.in_layout(conv.batch, conv.groups * conv.outputs, *height_width)
 
-    def _response(self, sums: te.Tensor, pieces: te.Tensor, k: Expr, u: Expr, px: Expr) -> Expr:
-        result = sums[u, 0, T.Cast("int32", pieces[k, 0]), px]
-        for p in range(1, self.pieces):
-            result = result + sums[u, p, T.Cast("int32", pieces[k, p]), px]
-        return result
+        def pixel(n: Expr, y: Expr, x: Expr, o: Expr) -> Expr:
+            row = o if filled == conv.outputs else o // conv.outputs * filled + o % conv.outputs
+            return flat[n, y * self.planes.pitch + x, row].astype(dtype)
 
-    def _core(self, planes: te.Tensor, pieces: te.Tensor, indices: te.Tensor) -> PrimFunc:
-        conv, block, blocks = self.conv, self.planes.block, self.planes.blocks
-        dtype, total, unit = self.dtype, self.total, self.unit
-        chunk, chunks = self.chunk, self.chunks
-        channels, parts = self.filled_units * unit, self.parts
-        jobs = conv.batch * conv.groups * blocks
-        pair = 2 if chunk % 2 == 0 else 1
-        piece_count, piece_sum, response = self.pieces, self._piece_sum, self._response
-        per_piece = T.unroll if piece_count <= 6 else T.serial
-        image_outputs = conv.groups * conv.outputs
+        return te.compute([tirx.IntImm("int64", size) for size in sizes], pixel, name="image")
+
+    def _respond(
+        self,
+        buffers: tuple[tirx.Buffer, ...],
+        n: Expr,
+        channel: Expr,
+        q: Expr,
+        first: Expr,
+    ) -> None:
+        """Write what computes a unit's responses to pixels from q on, as elements from `first` on.
+
+        `buffers` are planes, pieces, registers, sums and responses.
+        """
+        planes, pieces, registers, sums, table = buffers
+        conv, lanes, block = self.conv, self.lanes, self.block
+        kw = conv.kernel[1]
+
+        def vectors_of(v: Expr) -> tuple[Callable[[int], Expr], Callable[[int, Expr], None]]:
+            def load(t: int) -> Expr:
+                tap = t % conv.taps // kw, t % kw
+                at = channel + t // conv.taps
+                return self.planes.load_vector(planes, n, at, q + v * lanes, tap, lanes)
+
+            def store(k: int, response: Expr) -> None:
+                place = T.ramp(first + k * block + v * lanes, 1, lanes)
+                T.buffer_store(table, response, [place])
+
+            return load, store
+
+        if self.responses.known:
+            with T.serial(self.vectors) as v:
+                self.responses.compute_known(registers, *vectors_of(v))
+            return
+        with T.serial(self.vectors) as v:
+            load, _ = vectors_of(v)
+
+            def store_sum(which: int, value: Expr) -> None:
+                T.buffer_store(sums, value, [T.ramp(which * block + v * lanes, 1, lanes)])
+
+            zero = T.broadcast(tirx.const(0, self.dtype), lanes)
+            self.responses.store_sums(load, store_sum, zero)
+        with T.serial(self.responses.kernels) as k, T.unroll(self.vectors) as v:
+            terms = [
+                sums[T.ramp(T.Cast("int32", pieces[k, p]) + v * lanes, 1, lanes)]
+                for p in range(self.responses.pieces)
+            ]
+            place = T.ramp(first + k * block + v * lanes, 1, lanes)
+            T.buffer_store(table, reduce(add, terms), [place])
+
+    def _gather(
+        self, table: tirx.Buffer, totals: tirx.Buffer, o: Expr, picks: Sequence[Expr]
+    ) -> None:
+        """Write what adds an output's picks, one of each unit of a chunk, to its totals."""
+        lanes = self.lanes
+        unit = self.responses.kernels * self.block
+        for v in range(self.vectors):
+            place = [o, v, T.ramp(0, 1, lanes)]
+            picked = [
+                table[T.ramp(pick + (u * unit + v * lanes), 1, lanes)]
+                for u, pick in enumerate(picks)
+            ]
+            if self.total == self.dtype:
+                value = reduce(add, picked, totals[tuple(place)])
+            else:
+                chunk = T.Cast(f"{self.total}x{lanes}", reduce(add, picked))
+                value = totals[tuple(place)] + chunk
+            T.buffer_store(totals, value, place)
+
+    def _store_rows(
+        self,
+        scratch: tirx.Buffer,
+        totals: tirx.Buffer,
+        flat: tirx.Buffer,
+        n: Expr,
+        first: Expr,
+        q: Expr,
+    ) -> None:
+        """Write what stores totals channels last, outputs from `first` on, square by square."""
+        lanes = self.lanes
+        with T.serial(self.span // SQUARE) as row, T.serial(self.block // SQUARE) as column:
+
+            def load(o: int, px: int, count: int) -> Expr:
+                at = column * SQUARE + px
+                return totals[row * SQUARE + o, at // lanes, T.ramp(at % lanes, 1, count)]
+
+            def store(px: int, outputs: Expr) -> None:
+                place = T.ramp(first + row * SQUARE, 1, SQUARE)
+                T.buffer_store(flat, outputs, [n, q + column * SQUARE + px, place])
+
+            transpose_square(scratch, load, store)
+
+    def _core(self, planes: te.Tensor, picks: te.Tensor, pieces: te.Tensor) -> PrimFunc:
+        conv, layout = self.conv, self.planes
+        dtype, total, lanes, vectors = self.dtype, self.total, self.lanes, self.vectors
+        block, blocks, splits, span = self.block, layout.blocks, self.splits, self.span
+        chunk, chunks, channels = self.chunk, self.chunks, self.filled_units * self.unit
+        jobs = conv.batch * conv.groups * splits * blocks
+        filled, unit = conv.groups * self.filled_outputs, self.unit
+        channels_last = conv.geometry.data_layout == "NHWC"
+        pixels = blocks * block
+        shape = (conv.batch, pixels, filled) if channels_last else (conv.batch, filled, pixels)
 
         @T.prim_func(s_tir=True, private=True)
         def core(
             planes: T.Buffer(planes.shape, dtype),
-            pieces: T.Buffer(pieces.shape, "uint8"),
-            indices: T.Buffer(indices.shape, "uint8"),
-            flat: T.Buffer((parts, conv.batch, image_outputs, blocks * block), total),
+            picks: T.Buffer(picks.shape, self.pick_type),
+            pieces: T.Buffer(pieces.shape, self.responses.place_type(block)),
+            flat: T.Buffer(shape, total),
         ):
-            for job in T.parallel(parts * jobs):
+            for job in T.parallel(jobs):
                 with T.sblock("block_of_pixels"):
-                    v = T.axis.spatial(parts * jobs, job)
-                    part: T.let = v // jobs
-                    sums = T.sblock_alloc_buffer((pair, piece_count, 8, block), dtype)
-                    responses = T.sblock_alloc_buffer((chunk, self.kernels, block), dtype)
-                    partial = T.sblock_alloc_buffer((block,), dtype, scope="local")
-                    totals = T.sblock_alloc_buffer((conv.outputs, block), total)
-                    n: T.let = v % jobs // (conv.groups * blocks)
-                    group: T.let = v // blocks % conv.groups
+                    v = T.axis.spatial(jobs, job)
+                    T.reads(whole(planes), whole(picks), whole(pieces))
+                    T.writes(whole(flat))
+                    registers = T.sblock_alloc_buffer(
+                        (*self.responses.registers, lanes), dtype, scope="local"
+                    )
+                    scratch = T.sblock_alloc_buffer(SCRATCH, total, scope="local")
+                    sums = T.sblock_alloc_buffer((self.responses.stored * block,), dtype)
+                    table = T.sblock_alloc_buffer((chunk * self.table,), dtype)
+                    totals = T.sblock_alloc_buffer((span, vectors, lanes), total)
+                    n: T.let = v // (conv.groups * splits * blocks)
+                    group: T.let = v // (splits * blocks) % conv.groups
+                    split: T.let = v // blocks % splits
                     q: T.let = v % blocks * block
-                    for o in range(conv.outputs):
-                        for px in T.vectorized(block):
-                            totals[o, px] = T.Cast(total, 0)
+                    first: T.let = (group * splits + split) * span
+                    for o in range(span):
+                        for vector in T.unroll(vectors):
+                            for px in T.vectorized(lanes):
+                                totals[o, vector, px] = T.Cast(total, 0)
                     for ch in range(chunks):
-                        for pu in range(chunk // pair):
-                            for u in T.unroll(pair):
-                                for p in per_piece(piece_count):
-                                    for code in T.unroll(8):
-                                        for px in T.vectorized(block):
-                                            sums[u, p, code, px] = piece_sum(
-                                                planes,
-                                                n,
-                                                group * channels
-                                                + ((part * chunks + ch) * chunk + pu * pair + u)
-                                                * unit,
-                                                q + px,
-                                                p,
-                                                code,
-                                            )
-                            for k in range(self.kernels):
-                                for u in T.unroll(pair):
-                                    for px in T.vectorized(block):
-                                        responses[pu * pair + u, k, px] = response(
-                                            sums, pieces, k, u, px
-                                        )
-                        for o in range(conv.outputs):
-                            for px in T.vectorized(block):
-                                partial[px] = T.Cast(dtype, 0)
-                            for u in T.unroll(chunk):
-                                for px in T.vectorized(block):
-                                    partial[px] = (
-                                        partial[px]
-                                        + responses[
-                                            u,
-                                            T.Cast(
-                                                "int32",
-                                                indices[
-                                                    group * conv.outputs + o,
-                                                    (part * chunks + ch) * chunk + u,
-                                                ],
-                                            ),
-                                            px,
-                                        ]
-                                    )
-                            for px in T.vectorized(block):
-                                totals[o, px] = totals[o, px] + T.Cast(total, partial[px])
-                    for o in range(conv.outputs):
-                        for px in T.vectorized(block):
-                            flat[part, n, group * conv.outputs + o, q + px] = totals[o, px]
+                        for u in range(chunk):
+                            self._respond(
+                                (planes, pieces, registers, sums, table),
+                                n,
+                                group * channels + (ch * chunk + u) * unit,
+                                q,
+                                u * self.table,
+                            )
+                        for o in range(T.min(span, conv.outputs - split * span)):
+                            self._gather(
+                                table,
+                                totals,
+                                o,
+                                [
+                                    T.Cast("int32", picks[group, ch, split * span + o, u])
+                                    for u in range(chunk)
+                                ],
+                            )
+                    if channels_last:
+                        self._store_rows(scratch, totals, flat, n, first, q)
+                    else:
+                        for o in range(span):
+                            for vector in T.unroll(vectors):
+                                for px in T.vectorized(lanes):
+                                    flat[n, first + o, q + vector * lanes + px] = totals[
+                                        o, vector, px
+                                    ]
 
         return core
