@@ -106,5 +106,8 @@ class Session:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Progress]:
-    with quiet(), Progress(console=console, transient=True, refresh_per_second=2) as progress:
+    progress = Progress(
+        console=console, transient=True, refresh_per_second=2, disable=not console.is_terminal
+    )
+    with quiet(), progress:
         yield progress
