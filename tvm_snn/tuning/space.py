@@ -92,9 +92,8 @@ def draw(
     """
     block = schedule.get_sblock(_BLOCK, "main")
     schedule.annotate(block, _STRATEGY, region.strategy)
-    for (knob, values), number in zip(
-        region.options, numbers or [None] * len(region.options), strict=True
-    ):
+    decided: Sequence[int | None] = numbers or [None] * len(region.options)
+    for (knob, values), number in zip(region.options, decided, strict=True):
         chance = [1 / len(values)] * len(values)
         decision = schedule.sample_categorical(list(values), chance, decision=number)
         schedule.annotate(block, _KNOB + knob, decision)
