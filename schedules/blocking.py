@@ -65,7 +65,7 @@ class Blocking:
     job_rows: int
     """Rows of the result in a parallel job: a multiple of the tile's, at most all."""
     job_blocks: int
-    """Blocks of outputs in a parallel job."""
+    """Blocks of outputs in a parallel job: all of them, or one."""
 
     @property
     def across(self) -> int:
@@ -163,7 +163,7 @@ def _job(conv: Convolution, tile: Tile, lanes: int) -> tuple[int, int]:
     blocks = -(-conv.outputs // block)
     steps = conv.taps * conv.channels
     if conv.outputs * steps * FLOAT_BYTES > _SHARED_BYTES:
-        return height // tile.rows * tile.rows, 1 if conv.outputs % block == 0 else blocks
+        return height // tile.rows * tile.rows, 1
     row_steps = -(-width // tile.columns) * blocks * steps
     rows = list(range(tile.rows, height + 1, tile.rows))
     enough = [count for count in rows if count // tile.rows * row_steps >= _JOB_STEPS] or rows[-1:]

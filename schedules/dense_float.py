@@ -19,6 +19,7 @@ from .depthwise import DepthwiseConvolution, pack_taps
 from .direct_conv import KERNEL_LAYOUTS, DirectConvolution, pack_blocks
 from .emit import emit_kernel, emit_packing
 from .float_image import padded_image, write_result
+from .matmul import emit_product
 from .planes import Convolution, convolution, convolution_of
 from .shapes import shape_of
 
@@ -56,8 +57,7 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
     """Emit the decoding and packing of the weights, then the kernel."""
     weight = binary_weight(bb, call)
     if call.op.name in DENSE_OPERATORS:
-        columns = emit_packing(bb, decode_columns, weight)
-        return emit_kernel(bb, NAME, multiply, call.args[0], columns)
+        return emit_product(bb, NAME, call.args[0], weight, "OI", features)
     outputs, _, kh, kw = shape_of(weight)
     conv = convolution_of(call, outputs, (kh, kw))
     return _emit(bb, NAME, conv, call.args[0], weight, "OIHW", features, config_of(call))
@@ -96,29 +96,6 @@ def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call, features: Features
     image = geometry.nchw(shape_of(data))
     conv = convolution(image, size["O"], (size["H"], size["W"]), geometry)
     return _emit(bb, "conv2d", conv, data, weight, layout, features, {})
-
-
-def decode_columns(weight: te.Tensor) -> te.Tensor:
-    """Return weights int8 (O, I) as float32 (I, O)."""
-    outputs, inputs = weight.shape
-    return te.compute(
-        (inputs, outputs), lambda i, o: weight[o, i].astype("float32"), name="decode_columns"
-    )
-
-
-def multiply(data: te.Tensor, columns: te.Tensor) -> te.Tensor:
-    """Return the product of data (..., I) and columns (I, O), int32 for signs."""
-    i = te.reduce_axis((0, columns.shape[0]), "i")
-    product = te.compute(
-        (*data.shape[:-1], columns.shape[1]),
-        lambda *index: te.sum(
-            data(*index[:-1], i).astype("float32") * columns[i, index[-1]], axis=[i]
-        ),
-        name="multiply",
-    )
-    if data.dtype == "float32":
-        return product
-    return te.compute(product.shape, lambda *index: product(*index).astype("int32"), name="sums")
 
 
 def _emit(

@@ -1,4 +1,4 @@
-"""Depthwise convolution in float32: every channel has a kernel of its own, vectors along channels."""
+"""Depthwise convolution in float32: a kernel for every channel, vectors along channels."""
 
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
@@ -19,7 +19,7 @@ _FEWER_SUMS = (6, 2)
 
 
 class DepthwiseConvolution:
-    """The kernel of one depthwise convolution over a padded image of as many channels as outputs."""
+    """The kernel of one depthwise convolution; its padded image has as many channels as outputs."""
 
     def __init__(self, conv: Convolution, features: Features) -> None:
         """Choose how many pixels and channels to compute together."""

@@ -44,17 +44,18 @@ class DirectConvolution:
         rows, columns, pixels = b.tile.rows, b.tile.columns, b.tile.pixels
         turns = conv.taps * channels // run // chunks
         shared = b.bands * conv.batch * conv.groups
-        jobs = shared * (b.blocks // b.job_blocks)
-        # A job that takes all blocks may overlap blocks; others have whole ones.
-        job_outputs = min(b.job_blocks * b.block, conv.outputs)
+        splits = b.blocks // b.job_blocks
+        jobs = shared * splits
+        job_outputs = conv.outputs if splits == 1 else b.block
+        over_jobs = T.parallel if jobs > 1 else T.serial
         waiting = (b.job_tiles, pixels * vectors, lanes) if chunks > 1 else (1, 1, 1)
 
         def first_row(v: Expr) -> Expr:
             return _start(v % b.bands, b.job_rows, height)
 
         def first_output(v: Expr) -> Expr:
-            group = v // (b.bands * conv.batch) % conv.groups
-            return group * conv.outputs + v // shared * job_outputs
+            first = v // (b.bands * conv.batch) % conv.groups * conv.outputs
+            return first + _start(v // shared, b.block, conv.outputs) if splits > 1 else first
 
         def load(n: Expr, y: Expr, x: Expr, group: Expr, turn: Expr, step: Expr) -> Expr:
             """Return the input of an output pixel at a step of a run."""
@@ -72,7 +73,7 @@ class DirectConvolution:
             weights: T.Buffer(weights.shape, "float32"),
             result: T.Buffer((conv.batch, height, width, conv.groups * conv.outputs), "float32"),
         ):
-            for job in T.parallel(jobs):
+            for job in over_jobs(jobs):
                 with T.sblock("pixels_by_outputs"):
                     v = T.axis.spatial(jobs, job)
                     n: T.let = v // b.bands % conv.batch
@@ -154,7 +155,8 @@ class DirectConvolution:
 def pack_blocks(weight: te.Tensor, layout: str, groups: int, block: int) -> te.Tensor:
     """Return weights as float32 (groups, blocks of outputs, kh*kw*C, block of outputs)."""
     size = {axis: int(extent) for axis, extent in zip(layout, weight.shape, strict=True)}
-    outputs, channels, kw = size["O"] // groups, size["I"], size["W"]
+    outputs, channels = size["O"] // groups, size["I"]
+    kh, kw = size.get("H", 1), size.get("W", 1)
 
     def element(group: Expr, ob: Expr, step: Expr, o: Expr) -> Expr:
         tap = step // channels
@@ -167,7 +169,7 @@ def pack_blocks(weight: te.Tensor, layout: str, groups: int, block: int) -> te.T
         return weight(*(place[axis] for axis in layout)).astype("float32")
 
     return te.compute(
-        (groups, -(-outputs // block), channels * size["H"] * kw, block),
+        (groups, -(-outputs // block), channels * kh * kw, block),
         element,
         name="pack_blocks",
     )

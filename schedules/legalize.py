@@ -11,6 +11,7 @@ from ..target import Features, features_of
 from ..tvm_api import attrs_dict
 from .config import config_of
 from .dense_float import legalize_conv2d
+from .matmul import legalize_matmul
 from .pack_signs import legalize as legalize_pack_signs
 from .pooling import legalize_avg_pool, legalize_max_pool
 from .strategy import STRATEGIES, Strategy, choose
@@ -38,6 +39,7 @@ LEGALIZATIONS: dict[str, Callable[[relax.BlockBuilder, relax.Call], relax.Expr]]
     **dict.fromkeys(LAYERS, legalize_call),
     "snn.pack_signs": for_current_target(legalize_pack_signs),
     "relax.nn.conv2d": for_current_target(legalize_conv2d),
+    "relax.matmul": for_current_target(legalize_matmul),
     "relax.nn.max_pool2d": for_current_target(legalize_max_pool),
     "relax.nn.avg_pool2d": for_current_target(legalize_avg_pool),
 }
