@@ -93,6 +93,7 @@ def bench_command(
         trials=trials,
         output=output,
     )
-    console = Console()
+    console = Console(markup=False, highlight=False)
     # Tables that go to a file need not fit a terminal.
-    session.run(console if console.is_terminal else Console(width=160))
+    console.width = console.width if console.is_terminal else 160
+    session.run(console)
