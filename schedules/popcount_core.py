@@ -89,8 +89,9 @@ class PopcountCore:
         """Stages from packed signs to results (N, H, W, groups * filled outputs)."""
         flags = core_stage(self.name, self._find_zeros(signs), signs)
         image = core_stage(self.name, self._pad(signs, flags), signs, flags)
-        count = self._count(image, flags, weights, starts)
-        return core_stage(self.name, count, image, flags, weights, starts)
+        zeros = core_stage(self.name, self._count_zeros(image, flags), image, flags)
+        operands = image, flags, zeros, weights, starts
+        return core_stage(self.name, self._count(*operands), *operands)
 
     def _find_zeros(self, signs: te.Tensor) -> PrimFunc:
         """Return the core that tells which images have zeros: words that are not 0."""
@@ -159,8 +160,54 @@ class PopcountCore:
 
         return pad
 
+    def _count_zeros(self, image: te.Tensor, flags: te.Tensor) -> PrimFunc:
+        """Return the core that counts the zeros that a pixel's taps see."""
+        conv, words = self.conv, self.words
+        (height, width), (kh, kw) = conv.output_size, conv.kernel
+        strides, dilation = conv.geometry.strides, conv.geometry.dilation
+        dtype = f"uint{words.result_bits}"
+        lowest = tirx.const(2**words.bits - 1, "uint64")
+
+        @T.prim_func(s_tir=True, private=True)
+        def count_zeros(
+            image: T.Buffer(image.shape, "uint64"),
+            flags: T.Buffer(flags.shape, "uint64"),
+            zeros: T.Buffer((conv.batch, height, width, conv.groups), dtype),
+        ):
+            for row in range(conv.batch * height):
+                with T.sblock("row"):
+                    v = T.axis.spatial(conv.batch * height, row)
+                    total = T.sblock_alloc_buffer((1,), "uint64")
+                    n: T.let = v // height
+                    y: T.let = v % height
+                    for x in range(width):
+                        for group in range(conv.groups):
+                            total[0] = T.uint64(0)
+                            if flags[n] != T.uint64(0):
+                                for i in range(kh):
+                                    for j in range(kw):
+                                        for w in range(words.count):
+                                            total[0] = total[0] + T.popcount(
+                                                image[
+                                                    n,
+                                                    ZERO,
+                                                    y * strides[0] + i * dilation[0],
+                                                    x * strides[1] + j * dilation[1],
+                                                    group * words.count + w,
+                                                ]
+                                                & lowest
+                                            )
+                            zeros[n, y, x, group] = T.Cast(dtype, total[0])
+
+        return count_zeros
+
     def _count(
-        self, image: te.Tensor, flags: te.Tensor, weights: te.Tensor, starts: te.Tensor
+        self,
+        image: te.Tensor,
+        flags: te.Tensor,
+        zeros: te.Tensor,
+        weights: te.Tensor,
+        starts: te.Tensor,
     ) -> PrimFunc:
         """Return the core that counts.
 
@@ -197,7 +244,7 @@ class PopcountCore:
                     total, more = totals[pixel][vector], counts[pixel][vector]
                     T.buffer_store(total, total[each] + words.sum_lanes(more[every]), [each])
 
-        def count_taps(operands, totals, counts, zeros, at, *, masked: bool) -> None:
+        def count_taps(operands, totals, counts, at, *, masked: bool) -> None:
             """Count the bits of all taps; counts of bytes are added up before they overflow."""
 
             def start(level: int) -> None:
@@ -208,6 +255,13 @@ class PopcountCore:
                 if level == flush:
                     add(totals, counts)
 
+            if flush < 0:
+                # One loop: LLVM unrolls short ones, and spills.
+                with T.serial(kh * kw * words.count) as k:
+                    tap = k // words.count
+                    place = tap // kw, tap % kw, k % words.count
+                    step(operands, counts, at, *place, masked)
+                return
             start(0)
             with T.serial(kh) as i:
                 start(1)
@@ -216,13 +270,13 @@ class PopcountCore:
                     with T.serial(-(-words.count // widest)) as part:
                         start(3)
                         with T.serial(T.min(widest, words.count - part * widest)) as w:
-                            step(operands, counts, zeros, at, i, j, part * widest + w, masked)
+                            step(operands, counts, at, i, j, part * widest + w, masked)
                         end(3)
                     end(2)
                 end(1)
             end(0)
 
-        def step(operands, counts, zeros, at, i, j, w, masked: bool) -> None:
+        def step(operands, counts, at, i, j, w, masked: bool) -> None:
             image, weights = operands
             n, group, block, y, x = at
             for pixel in range(pixels):
@@ -232,16 +286,13 @@ class PopcountCore:
                     group * words.count + w,
                 )
                 signs = spread(image[n, NEGATIVE, *place])
-                if masked:
-                    zero = image[n, ZERO, *place]
-                    one_word = zero & tirx.const(2**bits - 1, "uint64") if bits < 64 else zero
-                    T.buffer_store(zeros, zeros[pixel] + T.popcount(one_word), [pixel])
+                zero = spread(image[n, ZERO, *place]) if masked else None
                 for vector in range(words.vectors):
                     differ = (
                         signs ^ weights[group, block, (i * kw + j) * words.count + w, vector, each]
                     )
                     if masked:
-                        differ = differ & ~spread(zero)
+                        differ = differ & ~zero
                     if words.counted_bits != bits:
                         differ = T.reinterpret(f"{counted}x{words.counted_lanes}", differ)
                     sum_ = counts[pixel][vector]
@@ -255,7 +306,7 @@ class PopcountCore:
             n, group, block, y, x = at
             for pixel in range(pixels):
                 row, column = y + pixel // columns, x + pixel % columns
-                none = T.broadcast(T.Cast(f"u{result}", zeros[pixel]), result_lanes)
+                none = T.broadcast(zeros[n, row, column, group], result_lanes)
                 sums = words.merge([total[each] for total in totals[pixel]])
                 for k, differ in enumerate(sums):
                     first = block * words.block + k * result_lanes
@@ -271,6 +322,7 @@ class PopcountCore:
         def count(
             image: T.Buffer(image.shape, "uint64"),
             flags: T.Buffer(flags.shape, "uint64"),
+            zeros: T.Buffer(zeros.shape, f"u{result}"),
             weights: T.Buffer(weights.shape, whole),
             starts: T.Buffer(starts.shape, f"u{result}"),
             flat: T.Buffer((conv.batch, height, width, conv.groups * filled), result),
@@ -280,7 +332,6 @@ class PopcountCore:
                     v = T.axis.spatial(jobs, job)
                     totals = allocate(whole, words.lanes)
                     counts = totals if flush < 0 else allocate(counted, words.counted_lanes)
-                    zeros = T.sblock_alloc_buffer((pixels,), "uint64")
                     n: T.let = v // row_parts // block_parts // conv.groups
                     group: T.let = v // row_parts // block_parts % conv.groups
                     for b in range(blocks):
@@ -292,14 +343,11 @@ class PopcountCore:
                                 )
                                 x: T.let = T.min(tx * columns, width - columns)
                                 fill(totals, each)
-                                for pixel in T.unroll(pixels):
-                                    zeros[pixel] = T.uint64(0)
                                 if flags[n] == T.uint64(0):
                                     count_taps(
                                         [image, weights],
                                         totals,
                                         counts,
-                                        zeros,
                                         (n, group, block, y, x),
                                         masked=False,
                                     )
@@ -308,7 +356,6 @@ class PopcountCore:
                                         [image, weights],
                                         totals,
                                         counts,
-                                        zeros,
                                         (n, group, block, y, x),
                                         masked=True,
                                     )

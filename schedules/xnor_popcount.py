@@ -15,6 +15,7 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 
 from ..ops import ConvGeometry
+from ..ops.packed_signs import words_of
 from ..target import Features
 from .borders import sum_padding, sum_weights
 from .config import config_of
@@ -27,6 +28,8 @@ from .shapes import shape_of
 from .sign_words import SignWords, pack_weights
 
 NAME = "xnor_popcount"
+_LONG = 24
+"""Words of a kernel that make it long."""
 _POINT = (1, 1)
 
 
@@ -38,24 +41,33 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
 
 
 def space(_call: relax.Call, features: Features) -> dict[str, tuple[int, ...]]:
-    """Return the knobs: pixels of a tile, and vectors of outputs beside each other."""
+    """Return the knobs: pixels of a tile, at most, and vectors of outputs, at least."""
     pixels = (7, 6, 5, 4, 3, 2, 1) if features.vector_bits == 512 else (4, 3, 2, 1)
-    return {"pixels": pixels, "vectors": (4, 2)}
+    return {"pixels": pixels, "vectors": (4, 2, 1)}
 
 
 def cycles(call: relax.Call, features: Features) -> float:
-    """Estimate the cycles of a call: xor, population count and add for every word."""
+    """Estimate the cycles of a call from its words, results and the packing of its data.
+
+    The figures for a single one of these come from measurements of whole layers.
+    """
     core = _core(call, features)
     conv, words = core.conv, core.words
     pixels = conv.batch * conv.groups * prod(core.tile) * prod(core.tiles)
     vectors = pixels * core.blocks * words.vectors
-    return vectors * (words.steps * _count_cycles(features) + 3)
+    signs = 0 if _is_packed(call) else conv.batch * conv.groups * conv.channels
+    packing = 0.12 * signs * conv.height * conv.width
+    return vectors * (words.steps * _count_cycles(features) + 4) + packing
 
 
 def _count_cycles(features: Features) -> float:
+    """Cycles of the words of one vector: xor, count and add."""
     if features.popcount:
-        return 1.65
-    return 5.0 if features.vector_bits > 128 else 12.0
+        return 1.35
+    if features.architecture != "x86_64":
+        return 1.5
+    # Table lookups of half bytes where bytes can be permuted, shifts and masks elsewhere.
+    return {512: 4.7, 256: 2.4}.get(features.vector_bits, 5.2)
 
 
 def remark(call: relax.Call) -> str:
@@ -84,12 +96,14 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
         dtype=f"uint{core.words.result_bits}",
     )
 
+    packed_data = _is_packed(call)
+
     def compute(data: te.Tensor, packed: te.Tensor, starts: te.Tensor) -> te.Tensor:
         if dense:
             rows = pack_stage(_rows(data), 1, "NHWC", features)
             return _write_rows(core, core.compute(rows, packed, starts), data.shape[:-1])
         layout = core.conv.geometry.data_layout
-        signs = data if data.dtype == "uint64" else pack_stage(data, groups, layout, features)
+        signs = data if packed_data else pack_stage(data, groups, layout, features)
         return _write_image(core, core.compute(signs, packed, starts))
 
     return emit_kernel(bb, NAME, compute, call.args[0], packed, starts)
@@ -100,6 +114,10 @@ def as_kernels(weight: te.Tensor) -> te.Tensor:
     return te.compute((*weight.shape, *_POINT), lambda o, i, _y, _x: weight[o, i], "as_kernels")
 
 
+def _is_packed(call: relax.Call) -> bool:
+    return str(call.args[0].ty.dtype) == "uint64"
+
+
 def _core(call: relax.Call, features: Features) -> PopcountCore:
     shape, config = weight_shape(call), config_of(call)
     if len(shape) == 2:
@@ -108,10 +126,12 @@ def _core(call: relax.Call, features: Features) -> PopcountCore:
         conv = Convolution(1, 1, shape[1], shape[0], 1, pixels, _POINT, geometry)
     else:
         conv = convolution_of(call, shape[0], (shape[2], shape[3]))
-    vectors = config.get("vectors", 4)
+    # 32 registers hold the sums of 5 pixels and 4 vectors, whose results are narrow; where there
+    # is more to count than to write, tiles with more pixels for 2 vectors are faster.
+    long = features.vector_bits == 512 and conv.taps * words_of(conv.channels) >= _LONG
+    vectors = config.get("vectors", 2 if long else 4)
     words = SignWords.of(conv.channels, conv.taps, vectors, features)
-    # 32 registers hold the sums of 6 pixels and 4 vectors, 16 those of 2 pixels.
-    pixels = config.get("pixels", 6 if features.vector_bits == 512 else 2)
+    pixels = config.get("pixels", 7 if long else 5 if features.vector_bits == 512 else 2)
     return PopcountCore(NAME, conv, words, pixels)
 
 
