@@ -8,6 +8,7 @@ from tests.tvm_snn.bench.measured import every_layer, ours, row
 from tvm_snn import SnnError
 from tvm_snn.bench.goals import ratios_of
 from tvm_snn.bench.layer_tables import all_contenders, layer_tables
+from tvm_snn.bench.layers_of_resnet18 import LAYERS
 from tvm_snn.bench.machine import machine
 from tvm_snn.bench.network_tables import all_engines, network_tables
 from tvm_snn.bench.results import write_results
@@ -33,6 +34,8 @@ def test_layers_show_the_fastest_and_the_sum() -> None:
     assert table.header == ["layer", "SNN W1A1", "float32, others"]
     assert table.rows[0] == ["64@56", "80 gather", "1400 OpenVINO"]
     assert table.rows[-1] == ["all 16", str(16 * 80), str(16 * 1400)]
+    (table,) = layer_tables([row for row in ROWS if row.subject != "64@56"])
+    assert [cells[0] for cells in table.rows] == list(LAYERS)[1:], "no sum of some layers"
 
 
 def test_every_number_of_threads_has_its_table() -> None:
