@@ -55,9 +55,9 @@ def _overview(rows: Sequence[Row], target: str, threads: int) -> Table:
             cells = [_cell(fastest(select(own, subject=layer))) for _, own in columns]
             table.rows.append([layer, *cells])
     sums = [sixteen_convs(own) for _, own in columns]
-    table.rows.append(
-        ["all 16", *("" if total is None else f"{total.median:.0f}" for total in sums)]
-    )
+    if any(sums):
+        cells = ["" if total is None else f"{total.median:.0f}" for total in sums]
+        table.rows.append(["all 16", *cells])
     return table
 
 
