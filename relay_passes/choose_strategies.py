@@ -10,10 +10,11 @@ import tvm
 from tvm import relax
 
 from ..ops import LAYERS, with_strategy
-from ..schedules import choose
+from ..schedules import choose, subset_gather
 from ..schedules.config import with_config
 from ..schedules.operation import Operation
 from ..schedules.records import Record, Records
+from ..schedules.responses import with_known_subset
 from ..target import Features
 from .layers import operator_name, var_bindings
 
@@ -83,5 +84,8 @@ class _Setter(relax.PyExprMutator):
             super().visit_var_binding_(binding)
             return
         call = with_strategy(self.visit_expr(binding.value), choice.strategy)
-        call = self.builder_.normalize(with_config(call, choice.config))
+        call = with_config(call, choice.config)
+        if choice.strategy == subset_gather.NAME:
+            call = with_known_subset(call)
+        call = self.builder_.normalize(call)
         self.builder_.emit_normalized(relax.VarBinding(binding.var, call))

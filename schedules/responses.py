@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import tvm
 from numpy.typing import NDArray
 from tvm import relax, te, tirx
 from tvm.ir import Expr
@@ -32,22 +33,31 @@ Term = tuple[int, int, int]
 """One signed piece sum: the sign, the piece, and which of its sums."""
 
 
-def with_known_subset(call: relax.Call, subset: NDArray[np.int8]) -> relax.Call:
-    """Return a call with its subset (K, g, kh, kw) made known to the kernel.
+def with_known_subset(call: relax.Call, subset: NDArray[np.int8] | None = None) -> relax.Call:
+    """Return a call whose kernel knows its subset (K, g, kh, kw), by default the constant operand.
 
-    Kernels of more than 63 weights stay unknown.
+    A call without one, or with kernels of more than 63 weights, is returned as it is.
     """
-    rows = subset.reshape(len(subset), -1)
-    if rows.shape[1] > _MOST_BITS:
+    codes = known_subset(call) if subset is None else _codes(subset)
+    if codes is None:
         return call
-    codes = [sum(1 << t for t, weight in enumerate(row) if weight > 0) for row in rows]
-    return relax.Call(call.op, call.args, make_attrs(**attrs_dict(call) | {KNOWN: codes}))
+    return relax.Call(call.op, call.args, make_attrs(**attrs_dict(call) | {KNOWN: list(codes)}))
 
 
 def known_subset(call: relax.Call) -> tuple[int, ...] | None:
-    """Return the kernels that a call's attribute KNOWN lists, or None when it has none."""
+    """Return the kernels of a call as KNOWN lists them: from there, or from a constant operand."""
     codes = attrs_dict(call).get(KNOWN)
-    return None if codes is None else tuple(int(code) for code in codes)
+    if codes is not None:
+        return tuple(int(code) for code in codes)
+    subset = call.args[1]
+    return _codes(subset.value.numpy()) if isinstance(subset, tvm.ir.GenericConst) else None
+
+
+def _codes(subset: NDArray[np.int8]) -> tuple[int, ...] | None:
+    rows = subset.reshape(len(subset), -1)
+    if rows.shape[1] > _MOST_BITS:
+        return None
+    return tuple(sum(1 << t for t, weight in enumerate(row) if weight > 0) for row in rows)
 
 
 @dataclass(frozen=True)
