@@ -22,6 +22,8 @@ _WORTH_THREADS = 1 << 15
 """Turns of a loop nest below which starting threads costs more than it gains."""
 _JOBS = 64
 """Parallel jobs that are enough for any machine at hand."""
+_SQUARE = 16
+"""Elements of a cache line, along both sides of a square that is transposed."""
 _ROWS = 4
 """Results that share one vector load in a reduction."""
 
@@ -73,10 +75,19 @@ def schedule_elementwise(sch: s_tir.Schedule, block: Block, features: Features) 
     loops = [axis.loop for axis in block.axes]
     if len(loops) > 1 and sch.can_decompose_padding(block.rv, loops[-1]):
         depth = min(2, len(loops) - 1)
+        turned = _turned_axis(block)
         fill = sch.decompose_padding(block.rv, loops[depth])
-        for rv in (fill, block.rv):
-            _vectorize(sch, sch.get_loops(rv)[-1], features)
+        if turned is None:
+            _run_on(sch, block, block.rv, depth, features)
+        elif turned in block.axes[depth:-1]:
+            _tile_squares(sch, sch.get_loops(block.rv), block.axes.index(turned))
+        _run_on(sch, block, fill, depth, features)
         _parallelize(sch, loops[:depth], block.turns)
+        return
+    turned = _turned_axis(block)
+    if turned is not None:
+        loops = _tile_squares(sch, loops, block.axes.index(turned))
+        _parallelize(sch, loops[:-2], block.turns)
         return
     while len(loops) > 1 and _continues(block, block.axes[len(loops) - 2], block.axes[-1]):
         loops[-2:] = [sch.fuse(*loops[-2:])]
@@ -84,6 +95,49 @@ def schedule_elementwise(sch: s_tir.Schedule, block: Block, features: Features) 
     # Vectors of scattered elements are slower than the loop that LLVM makes of it.
     if all(access.stride(block.axes[-1].var) in (0, 1) for access in block.accesses):
         _vectorize(sch, loops[-1], features)
+
+
+def _run_on(
+    sch: s_tir.Schedule, block: Block, rv: SBlockRV, depth: int, features: Features
+) -> None:
+    """Fill or copy the last axis as vectors, or the last two as a run where they are one.
+
+    Of a run of any length LLVM makes calls of memset and memcpy.
+    """
+    loops = sch.get_loops(rv)
+    whole = block.axes[-1].extent % (features.vector_bytes // 4) == 0
+    if not whole and len(loops) > depth + 1 and _continues(block, *block.axes[-2:]):
+        sch.fuse(*loops[-2:])
+    else:
+        _vectorize(sch, loops[-1], features)
+
+
+def _turned_axis(block: Block) -> Axis | None:
+    """Return the axis along which a load runs on, when results run on along another: the last."""
+    last = block.axes[-1]
+    if block.store.stride(last.var) != 1 or last.extent == 1:
+        return None
+    for load in block.loads:
+        if load.stride(last.var) not in (0, 1):
+            for axis in block.axes[:-1]:
+                if axis.extent > 1 and load.stride(axis.var) == 1:
+                    return axis
+    return None
+
+
+def _tile_squares(sch: s_tir.Schedule, loops: list[LoopRV], turned: int) -> list[LoopRV]:
+    """Run in squares, whose lines stay in the cache until all of each was used; return the loops.
+
+    The sides of a square are parts of the loop number `turned` and of the last one.
+    """
+    sides = []
+    for number in (turned, len(loops) - 1):
+        side = _largest_divisor(int(sch.get(loops[number]).extent), _SQUARE)
+        outer, inner = sch.split(loops[number], [None, side])
+        loops = [*loops[:number], outer, *loops[number + 1 :]]
+        sides.append(inner)
+    sch.reorder(*loops[turned:], *sides)
+    return [*loops, *sides]
 
 
 def schedule_reduction(sch: s_tir.Schedule, block: Block, features: Features) -> None:

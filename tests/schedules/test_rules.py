@@ -47,6 +47,13 @@ PROGRAMS: dict[str, tuple[Program, tuple[tuple[int, ...], ...]]] = {
     "layer norm": (_normalized, ((5, 6),)),
     "sign and cast": (lambda b, x: op.astype(b.emit(op.sign(x)), "int8"), ((1, 64, 56, 56),)),
     "permute": (lambda _, x: op.permute_dims(x, [0, 2, 3, 1]), ((1, 64, 30, 30),)),
+    "permute to channels first": (
+        lambda _, x: op.permute_dims(x, [0, 3, 1, 2]),
+        ((2, 13, 20, 48),),
+    ),
+    "permute three channels": (lambda _, x: op.permute_dims(x, [0, 2, 3, 1]), ((1, 3, 32, 30),)),
+    "pad channels last": (lambda _, x: op.nn.pad(x, [0, 0, 3, 2, 1, 3, 0, 0]), ((2, 9, 7, 3),)),
+    "pad channels too": (lambda _, x: op.nn.pad(x, [0, 0, 1, 1, 1, 1, 0, 2]), ((2, 9, 7, 5),)),
     "resize": (lambda _, x: op.image.resize2d(x, (11, 13), layout="NCHW"), ((1, 4, 7, 7),)),
     "concatenate": (lambda _, x, y: op.concat([x, y], 1), ((1, 4, 9, 9), (1, 3, 9, 9))),
     "pad": (lambda _, x: op.nn.pad(x, [0, 0, 1, 2, 0, 3]), ((4, 9, 70),)),
@@ -83,3 +90,8 @@ def test_matrix_products_sum_in_registers() -> None:
     text = build(program, list(shapes)).script()
     assert 'scope="local"' in text
     assert "T.vectorized" in text
+
+
+def test_transpositions_run_in_squares() -> None:
+    module = build(lambda _, x: op.permute_dims(x, [0, 3, 1, 2]), [(1, 56, 56, 64)])
+    assert "T.grid(T.int64(4), T.int64(16), T.int64(14))" in module["transpose"].script()
