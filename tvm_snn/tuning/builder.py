@@ -13,7 +13,7 @@ from tvm.target import Target
 
 from ..schedules.operation import Operation
 from ..target import parse_target
-from .evaluate import ignore_interrupts
+from .evaluate import start_worker
 from .kernel import build_kernel
 from .space import Point, point_of
 
@@ -32,7 +32,7 @@ class Builders:
         self._pool = PopenPoolExecutor(
             max_workers=workers,
             timeout=_SECONDS,
-            initializer=ignore_interrupts,
+            initializer=start_worker,
             maximum_process_uses=_USES,
         )
 

@@ -3,7 +3,9 @@
 MetaSchedule's runners call these functions in worker processes, which import this module.
 """
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,15 +27,30 @@ from .operands import random_operands, reference, scale_shape
 _RUN = "invoke_stateful"
 WRONG = "wrong result of kernel "
 """How the message of a kernel that does not compute what it should starts; its place follows."""
+NO_SERVER = "no server with the key "
+"""How the message starts when all servers are gone or busy."""
+_FREE_SECONDS = 30
 _TOLERANCE = 1e-4
 _CONFIGURE = "runtime.config_threadpool"
 _BIG_CORES = 1
 """A mode of TVM's thread pool: the faster ones where cores differ, else all."""
 
 
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to the workers too, to the main process."""
+def start_worker() -> None:
+    """Prepare a worker process: Ctrl-C and what there is to say are the main process's.
+
+    A terminal sends Ctrl-C to the workers, too.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stderr.fileno())
+    os.close(nowhere)
+
+
+def last_line(message: str) -> str:
+    """Return the last line of a traceback: what was raised."""
+    lines = [line for line in message.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else ""
 
 
 def allocate(device: Device, types: Sequence[Any], _repeat: int) -> list[list[Any]]:
@@ -82,21 +99,22 @@ def connect(config: RPCConfig) -> rpc.RPCSession:
 
     The tracker would let us wait for ever when the last server has died.
     """
-    found: list[rpc.RPCSession] = []
+    outcome: list[rpc.RPCSession | Exception] = []
 
     def request() -> None:
-        found.append(config.connect_server())
+        try:
+            outcome.append(config.connect_server())
+        except Exception as error:
+            # A tracker or server that died: said below, in the thread that asked.
+            outcome.append(error)
 
     thread = threading.Thread(target=request, daemon=True)
     thread.start()
-    thread.join(config.session_timeout_sec)
-    if not found:
-        raise TuningError(
-            f"no server with the key {config.tracker_key!r} was free within "
-            f"{config.session_timeout_sec} s: see `python -m tvm.exec.query_rpc_tracker --host "
-            f"{config.tracker_host} --port {config.tracker_port}`"
-        )
-    return found[0]
+    thread.join(_FREE_SECONDS)
+    if outcome and not isinstance(outcome[0], Exception):
+        return outcome[0]
+    reason = last_line(str(outcome[0])) if outcome else f"none was free for {_FREE_SECONDS} s"
+    raise TuningError(f"{NO_SERVER}{config.tracker_key!r} was to be had: {reason}")
 
 
 class Kernel:

@@ -9,8 +9,8 @@ from ..errors import TuningError
 from ..schedules.operation import Operation
 from ..schedules.strategy import choose
 from .builder import Builders
-from .evaluate import WRONG
-from .runners import Comparer, last_line
+from .evaluate import WRONG, last_line
+from .runners import Comparer
 from .session import Setting
 from .space import Point
 

@@ -1,6 +1,7 @@
 """Ctrl-C during tuning: what is being measured is finished and kept, a second one ends at once."""
 
 import signal
+import sys
 import threading
 from types import FrameType
 from typing import Any
@@ -33,3 +34,5 @@ class Interrupt:
         if self._requested:
             raise KeyboardInterrupt
         self._requested = True
+        if sys.stderr.isatty():
+            sys.stderr.write("finishing what is being measured; Ctrl-C again ends at once\n")

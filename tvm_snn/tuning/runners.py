@@ -2,7 +2,6 @@
 
 import re
 import socket
-import subprocess
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ from tvm.support.popen_pool import PopenPoolExecutor
 from ..errors import TuningError
 from ..schedules.operation import Operation
 from . import evaluate
+from .evaluate import last_line
 
 LOCAL = "local"
 _RPC = re.compile(r"rpc://(?P<host>[^:/]+|\[[^\]]+\]):(?P<port>\d+)/(?P<key>[^/]+)")
@@ -84,7 +84,7 @@ def make_runner(place: Place, threads: int) -> PyRunner:
             evaluator_config=_SEARCH,
             f_alloc_argument=evaluate.allocate,
             f_run_evaluator=partial(evaluate.evaluate, threads=threads),
-            initializer=evaluate.ignore_interrupts,
+            initializer=evaluate.start_worker,
         )
     return RPCRunner(
         place.tracker,
@@ -93,7 +93,7 @@ def make_runner(place: Place, threads: int) -> PyRunner:
         f_alloc_argument=evaluate.allocate_remotely,
         f_run_evaluator=partial(evaluate.evaluate_remotely, threads=threads),
         max_workers=place.servers,
-        initializer=evaluate.ignore_interrupts,
+        initializer=evaluate.start_worker,
     )
 
 
@@ -106,8 +106,7 @@ class Comparer:
         self._pool = PopenPoolExecutor(
             max_workers=1,
             timeout=10 * _RUN_SECONDS,
-            initializer=evaluate.ignore_interrupts,
-            stderr=subprocess.DEVNULL,
+            initializer=evaluate.start_worker,
         )
 
     def __call__(self, operation: Operation, paths: list[str], rounds: int) -> list[list[float]]:
@@ -139,9 +138,3 @@ class Comparer:
     def __exit__(self, *_: object) -> None:
         """End the process."""
         self._pool.shutdown(wait=False)
-
-
-def last_line(message: str) -> str:
-    """Return the last line of a traceback: what was raised."""
-    lines = [line for line in message.splitlines() if line.strip()]
-    return lines[-1].strip() if lines else ""

@@ -1,7 +1,7 @@
 """A search over the spaces of some tasks, with MetaSchedule, and what it has measured."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,15 @@ from tvm.s_tir import meta_schedule as ms
 from tvm.s_tir.meta_schedule.measure_callback import PyMeasureCallback
 from tvm.target import Target
 
+from ..errors import TuningError
 from ..target import Features
 from ..tvm_api import without_tensor_intrinsics
 from .builder import Builders, KernelBuilder
+from .evaluate import NO_SERVER, last_line
 from .features import PointFeatures
 from .interrupt import Interrupt
 from .progress import TuningProgress
-from .runners import Place, last_line, make_runner
+from .runners import Place, make_runner
 from .search import RankedSearch
 from .space import Point, Region, draw, point_of, regions_of, workload
 from .tasks import Task
@@ -55,11 +57,33 @@ class Found:
     """What went wrong with points that could not be measured, in order."""
 
 
+class Lost:
+    """Whether the machines to measure on are gone: to wait for each point would take hours."""
+
+    _PATIENCE = 3
+
+    def __init__(self) -> None:
+        """All are there."""
+        self.cause = ""
+        self._in_a_row = 0
+
+    def failed(self, message: str) -> None:
+        """Take note of a failure."""
+        self._in_a_row = self._in_a_row + 1 if NO_SERVER in message else 0
+        if self._in_a_row >= self._PATIENCE:
+            self.cause = message
+
+    def measured(self) -> None:
+        """Take note of a measurement."""
+        self._in_a_row = 0
+
+
 def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
     """Measure up to `trials` points of each task, or all there are, and return the times.
 
     What the work file holds already is not measured again. Raises KeyboardInterrupt when the user
-    stops the run; everything measured until then is in the work file.
+    stops the run, TuningError when all servers are gone; everything measured until then is in the
+    work file.
     """
     database = open_work_file(
         setting.work, setting.target, setting.place.description, setting.threads
@@ -68,8 +92,13 @@ def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
     totals = [min(trials, sum(len(list(r.points())) for r in regions)) for regions in spaces]
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt())
+        lost = Lost()
+
+        def stopped() -> bool:
+            return interrupt.requested() or bool(lost.cause)
+
         contexts = [
-            _context(task, regions, setting, setting.seed + number, interrupt)
+            _context(task, regions, setting, setting.seed + number, stopped)
             for number, (task, regions) in enumerate(zip(tasks, spaces, strict=True))
         ]
         found = [Found(_measured(database, context), []) for context in contexts]
@@ -89,20 +118,22 @@ def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
             max_trials_global=trials * len(tasks),
             max_trials_per_task=trials,
             num_trials_per_iter=_BATCH * setting.place.servers,
-            builder=KernelBuilder(builders, interrupt.requested),
+            builder=KernelBuilder(builders, stopped),
             runner=runner,
             database=database,
             cost_model=_cost_model(spaces, setting.features),
-            measure_callbacks=[_Recorder(database, setting.target, found, bars)],
+            measure_callbacks=[_Recorder(database, setting.target, found, bars, lost)],
             task_scheduler="round-robin",
         )
         if interrupt.requested():
             raise KeyboardInterrupt
+        if lost.cause:
+            raise TuningError(f"{lost.cause}. What was measured before is kept.")
     return found
 
 
 def _context(
-    task: Task, regions: list[Region], setting: Setting, seed: int, interrupt: Interrupt
+    task: Task, regions: list[Region], setting: Setting, seed: int, stopped: Callable[[], bool]
 ) -> ms.TuneContext:
     def generate(schedule: s_tir.Schedule) -> list[s_tir.Schedule]:
         return [draw(schedule.copy(), region) for region in regions]
@@ -114,7 +145,7 @@ def _context(
             space_generator=ms.space_generator.ScheduleFn(
                 generate, sch_rules=[], postprocs=[], mutator_probs={}
             ),
-            search_strategy=RankedSearch(regions, seed, interrupt.requested),
+            search_strategy=RankedSearch(regions, seed, stopped),
             task_name=task.name,
             rand_state=seed + 1,
             num_threads=1,
@@ -158,9 +189,11 @@ class _Recorder(PyMeasureCallback):
         target: Target,
         found: list[Found],
         bars: TuningProgress,
+        lost: Lost,
     ) -> None:
         super().__init__()
         self.database, self.target, self.found, self.bars = database, target, found, bars
+        self.lost = lost
 
     def apply(
         self,
@@ -182,7 +215,9 @@ class _Recorder(PyMeasureCallback):
             if not result.run_secs:
                 found.failures.append(last_line(str(result.error_msg or built.error_msg)))
                 self.bars.failed(task_id)
+                self.lost.failed(found.failures[-1])
                 continue
+            self.lost.measured()
             point = point_of(candidate.sch.mod)[1]
             found.seconds[point] = float(result.run_secs[0])
             self.bars.measured(task_id, point, found.seconds[point])
