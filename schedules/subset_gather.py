@@ -191,10 +191,13 @@ class _Core:
         return self.responses.kernels * self.block
 
     def _best_vectors(self, vector_bytes: int) -> int:
-        """Return two vectors a block, to share index loads, unless pixels or cache are too few."""
+        """Return two vectors of floats a block, to share index loads, unless that is too much.
+
+        Signs take one: longer chunks, which are widened less often, matter more to them.
+        """
         pixels = Planes(self.conv, self.lanes).blocks
         few = self.responses.kernels * 2 * vector_bytes > CACHE_BYTES
-        return 1 if few or pixels < 2 else 2
+        return 1 if few or pixels < 2 or self.dtype == "int8" else 2
 
     def _chunk(self, wanted: int) -> int:
         """Return the units of a chunk, so that chunks are of about equal size."""
