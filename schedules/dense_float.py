@@ -15,7 +15,7 @@ from ..target import Features
 from .blocking import FLOAT_BYTES, KNOBS, blocking_of
 from .config import config_of
 from .decode import DENSE_OPERATORS, binary_weight, weight_shape
-from .depthwise import DepthwiseConvolution, pack_taps
+from .depthwise import DepthwiseConvolution, is_depthwise, pack_taps
 from .direct_conv import KERNEL_LAYOUTS, DirectConvolution, pack_blocks
 from .emit import emit_kernel, emit_packing
 from .float_image import padded_image, write_result
@@ -37,7 +37,9 @@ def cycles(call: relax.Call, features: Features) -> float:
     lanes = features.vector_bytes / FLOAT_BYTES
     if call.op.name in DENSE_OPERATORS:
         return prod(shape_of(call.args[0])[:-1]) * prod(shape) / lanes
-    conv = convolution_of(call, shape[0], (shape[2], shape[3]))
+    conv = _convolution(call)
+    if is_depthwise(conv):
+        return conv.batch * prod(conv.output_size) * prod(shape) / lanes
     blocking = blocking_of(conv, features, config_of(call))
     steps = conv.taps * conv.channels * conv.groups
     return conv.batch * blocking.tiles * blocking.blocks * steps * blocking.tile.cycles
@@ -49,8 +51,10 @@ def remark(_call: relax.Call) -> str:
 
 
 def space(call: relax.Call, _features: Features) -> dict[str, tuple[int, ...]]:
-    """Return the knobs of a call and their values."""
-    return {} if call.op.name in DENSE_OPERATORS else KNOBS
+    """Return the knobs of a call and their values; dense and depthwise layers have none."""
+    if call.op.name in DENSE_OPERATORS or is_depthwise(_convolution(call)):
+        return {}
+    return KNOBS
 
 
 def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
@@ -58,8 +62,7 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
     weight = binary_weight(bb, call)
     if call.op.name in DENSE_OPERATORS:
         return emit_product(bb, NAME, call.args[0], weight, "OI", features)
-    outputs, _, kh, kw = shape_of(weight)
-    conv = convolution_of(call, outputs, (kh, kw))
+    conv = _convolution(call)
     return _emit(bb, NAME, conv, call.args[0], weight, "OIHW", features, config_of(call))
 
 
@@ -98,6 +101,11 @@ def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call, features: Features
     return _emit(bb, "conv2d", conv, data, weight, layout, features, {})
 
 
+def _convolution(call: relax.Call) -> Convolution:
+    outputs, _, kh, kw = weight_shape(call)
+    return convolution_of(call, outputs, (kh, kw))
+
+
 def _emit(
     bb: relax.BlockBuilder,
     name: str,
@@ -110,7 +118,7 @@ def _emit(
 ) -> relax.Expr:
     dtype = "float32" if str(data.ty.dtype) == "float32" else "int32"
     core: DepthwiseConvolution | DirectConvolution
-    if conv.channels == 1 and conv.groups > 1:
+    if is_depthwise(conv):
         core = DepthwiseConvolution(conv, features)
         packed = emit_packing(bb, pack_taps, weight, layout=layout)
         repeat = conv.outputs

@@ -18,6 +18,11 @@ _SUMS = {512: (6, 4)}
 _FEWER_SUMS = (6, 2)
 
 
+def is_depthwise(conv: Convolution) -> bool:
+    """Return whether each group is one channel."""
+    return conv.channels == 1 and conv.groups > 1
+
+
 class DepthwiseConvolution:
     """The kernel of one depthwise convolution; its padded image has as many channels as outputs."""
 

@@ -7,8 +7,13 @@ from hypothesis import strategies as st
 from tvm import relax
 from tvm.relax import op
 
+from tests.schedules.kernels import Case, random_data, random_signs
+from tests.schedules.kernels import run as run_case
 from tests.schedules.programs import build, program_module, random_arrays, run
+from tvm_snn.ops.packed_signs import pack
 from tvm_snn.reference import evaluate
+from tvm_snn.schedules.blocking import KNOBS
+from tvm_snn.target import parse_target
 
 TARGETS = st.sampled_from(["host", "llvm -mcpu=haswell", "llvm -mcpu=x86-64"])
 
@@ -58,3 +63,53 @@ def test_every_geometry(case: tuple[dict, list[tuple[int, ...]]], target: str) -
     found = run(build(program, shapes, target), arrays, target)
     expected = evaluate(program_module(program, shapes)["main"], arrays)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("vectors", KNOBS["vectors"])
+@pytest.mark.parametrize(("pixels", "chunk_kib"), [(4, 32), (28, 32), (10, 1024)])
+@pytest.mark.parametrize("target", ["host", "llvm -mcpu=haswell"])
+def test_every_knob_keeps_the_result(
+    vectors: int, pixels: int, chunk_kib: int, target: str
+) -> None:
+    generator = np.random.default_rng(0)
+    case = Case(
+        "snn.binary_conv2d",
+        (
+            random_data(generator, (1, 9, 7, 100), "float32"),
+            random_signs(generator, (70, 100, 3, 3)),
+        ),
+        {
+            "strides": [1, 1],
+            "padding": [1, 1, 1, 1],
+            "dilation": [1, 1],
+            "groups": 1,
+            "data_layout": "NHWC",
+            "strategy": "decoded_dense",
+            "config": {"vectors": vectors, "pixels": pixels, "chunk_kib": chunk_kib},
+        },
+    )
+    found = run_case(case, parse_target(target))
+    np.testing.assert_allclose(found, case.expected(), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("groups", [1, 2, 70])
+def test_signs_make_exact_integers(layout: str, groups: int) -> None:
+    generator = np.random.default_rng(0)
+    signs = random_data(generator, (2, 9, 7, 70), "int8")
+    weight = random_signs(generator, (140, 70 // groups, 3, 3))
+    attrs = {
+        "strides": [2, 1],
+        "padding": [1, 0, 2, 1],
+        "dilation": [1, 1],
+        "groups": groups,
+        "data_layout": layout,
+        "strategy": "decoded_dense",
+    }
+    data = signs if layout == "NHWC" else np.ascontiguousarray(signs.transpose(0, 3, 1, 2))
+    forms = [data, pack(signs, groups)] if layout == "NHWC" else [data]
+    for form in forms:
+        case = Case("snn.binary_conv2d", (form, weight), attrs)
+        found = run_case(case, parse_target("host"))
+        assert found.dtype == np.int32
+        np.testing.assert_array_equal(found, case.expected())
