@@ -23,6 +23,9 @@ class Features:
     byte_permute: bool
     """Whether one instruction permutes the bytes of a whole register (AVX-512 VBMI)."""
 
+    byte_shuffle: bool
+    """Whether one instruction permutes the bytes within every 128-bit lane (x86 SSSE3)."""
+
     @property
     def vector_bytes(self) -> int:
         """Width of the widest vector register in bytes."""
@@ -43,6 +46,7 @@ def features_of(target: Target) -> Features:
         vector_bits=vector_bits,
         popcount="avx512vpopcntdq" in names,
         byte_permute="avx512vbmi" in names,
+        byte_shuffle="ssse3" in names,
     )
 
 
