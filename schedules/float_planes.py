@@ -51,7 +51,20 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
 
         transpose_square(scratch, load, store)
 
-    def move_phases(
+    def clear(
+        planes: tirx.Buffer, place: tuple[Expr, ...], ys: tuple[int, int], xs: tuple[int, int]
+    ) -> None:
+        """Write zeros to a rectangle of all planes of a run, in one phase."""
+        n, plane, a, b = place
+        lanes = xs[1] - xs[0]
+        if lanes < 1 or ys[1] <= ys[0]:
+            return
+        zeros = T.broadcast(T.float32(0), lanes) if lanes > 1 else T.float32(0)
+        columns = T.ramp(xs[0], 1, lanes) if lanes > 1 else xs[0]
+        with T.serial(run) as c, T.serial(ys[1] - ys[0]) as y:
+            T.buffer_store(planes, zeros, [n, plane + c, a, b, y + ys[0], columns])
+
+    def write_phases(
         data: tirx.Buffer, planes: tirx.Buffer, scratch: tirx.Buffer, n: Expr, first: Expr, at: Expr
     ) -> None:
         """Move all pixels of a run of channels, from `first` on, to the planes from `at` on."""
@@ -60,8 +73,14 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
             for b in range(phases_x):
                 x_first, x_end = _inside(pitch, stride_x, b - left, conv.width)
                 count = min(SQUARE, x_end - x_first)
+                place = n, at, a, b
                 if y_first >= y_end or count < 1:
+                    clear(planes, place, (0, rows), (0, pitch))
                     continue
+                clear(planes, place, (0, y_first), (0, pitch))
+                clear(planes, place, (y_end, rows), (0, pitch))
+                clear(planes, place, (y_first, y_end), (0, x_first))
+                clear(planes, place, (y_first, y_end), (x_end, pitch))
                 with (
                     T.serial(y_end - y_first) as y,
                     T.serial(-(-(x_end - x_first) // count)) as strip,
@@ -72,6 +91,11 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
                     source = (n, row, x * stride_x + (b - left), first + square * SQUARE)
                     target = (n, at + square * SQUARE, a, b, y + y_first, x)
                     move(data, planes, scratch, source, target, count)
+
+    def clear_phases(planes: tirx.Buffer, n: Expr, at: Expr) -> None:
+        for a in range(phases_y):
+            for b in range(phases_x):
+                clear(planes, (n, at, a, b), (0, rows), (0, pitch))
 
     @T.prim_func(s_tir=True, private=True)
     def core(
@@ -87,20 +111,8 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
                 n: T.let = v // (conv.groups * runs)
                 group: T.let = v // runs % conv.groups
                 first: T.let = v % runs * run
-                for c in range(run):
-                    for phase in range(phases_y * phases_x):
-                        for y in range(rows):
-                            for x in T.vectorized(pitch):
-                                planes[
-                                    n,
-                                    group * channels + first + c,
-                                    phase // phases_x,
-                                    phase % phases_x,
-                                    y,
-                                    x,
-                                ] = T.float32(0)
                 if first < conv.channels:
-                    move_phases(
+                    write_phases(
                         data,
                         planes,
                         scratch,
@@ -108,6 +120,8 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
                         group * conv.channels + first,
                         group * channels + first,
                     )
+                else:
+                    clear_phases(planes, n, group * channels + first)
 
     return core
 
