@@ -86,6 +86,6 @@ class RankedSearch(PySearchStrategy):
     def _learn(self, candidates: list[MeasureCandidate], results: list[Any]) -> None:
         if not candidates:
             return
-        for candidate in candidates:
-            self.agenda.done(point_of(candidate.sch.mod)[1])
+        for candidate, result in zip(candidates, results, strict=True):
+            self.agenda.done(point_of(candidate.sch.mod)[1], float(result.run_secs[0]))
         self.cost_model.update(self.context, candidates, results)
