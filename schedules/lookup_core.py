@@ -59,7 +59,7 @@ class LookupCore:
             if vectors % blocks or blocks > config.get("blocks", 4):
                 continue
             most = min(8, (16 if registers == 32 else 6) // blocks)
-            tiles = range(most, most // 2, -1)
+            tiles = list(range(most, most // 2, -1))
             if "pixels" in config:
                 tiles = [min(config["pixels"], registers * 3 // 4 // blocks)]
             for tile in tiles:
@@ -238,13 +238,13 @@ class LookupCore:
                     any_zero: T.let = T.Cast("int32", zeros[n, all_chunks])
                     for q in range(filled):
                         counts[q] = T.uint16(0)
-                    for turn in range(1 + any_zero):
+                    for side in range(1 + any_zero):
                         for at in range((filled - segments.rows * segments.span) * pixel_codes):
-                            codes[self.codes.place(turn, segments.rows * segments.span, 0, at)] = (
+                            codes[self.codes.place(side, segments.rows * segments.span, 0, at)] = (
                                 T.uint16(0)
                             )
-                        encode(padded, codes, code, turn, n, group, segment)
-                        count_parities(padded, counts, parity, turn, n, group, segment)
+                        encode(padded, codes, code, side, n, group, segment)
+                        count_parities(padded, counts, parity, side, n, group, segment)
                     for part in range(parts):
                         for step in range(chunks * (1 + any_zero)):
                             ch: T.let = step % chunks

@@ -158,9 +158,9 @@ class SignCodes:
                         for half in T.unroll(halves):
                             code[half, lanes] = T.broadcast(T.uint16(0), LANES)
                         for x in T.unroll(last):
-                            at: T.let = self._word(segment, x, 0, group, word)
+                            before: T.let = self._word(segment, x, 0, group, word)
                             for half in T.unroll(halves):
-                                slide(padded, code, turn, n, y, at, half, cut)
+                                slide(padded, code, turn, n, y, before, half, cut)
                         for x in range(segments.span):
                             at: T.let = self._word(segment, x, last, group, word)
                             pixel: T.let = row * segments.span + x
