@@ -3,9 +3,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+import tvm
+from tvm.s_tir import meta_schedule as ms
 
 from tests.tvm_snn.bench.measured import TINY, silent
+from tvm_snn import SnnError
 from tvm_snn.bench import peers
+from tvm_snn.bench.peers import metaschedule
 from tvm_snn.bench.peers.convolutions import check, convolution
 from tvm_snn.bench.peers.metaschedule import MetaSchedule
 
@@ -48,11 +52,26 @@ def test_layers_without_a_record_are_not_measured(tmp_path) -> None:
     assert MetaSchedule(tmp_path).layer_contenders(TINY, 1) == {}
 
 
-@pytest.mark.slow
-def test_a_tuned_convolution_is_kept(tmp_path) -> None:
-    pytest.importorskip("xgboost")
-    MetaSchedule(tmp_path).tune([TINY], 2, silent())
-    again = MetaSchedule(tmp_path)
-    again.tune([TINY], 10**9, silent())
-    contender = again.layer_contenders(TINY, 1)["float32"]
+def test_a_tuned_convolution_is_found_again(tmp_path, monkeypatch) -> None:
+    peer = MetaSchedule(tmp_path)
+    peer._folder.mkdir()
+    module = metaschedule._module(TINY)
+    database = ms.database.JSONDatabase(work_dir=str(peer._folder))
+    schedule = tvm.s_tir.Schedule(module)
+    # A schedule that does nothing counts as none.
+    schedule.annotate(schedule.get_sblock("root"), "meta_schedule.unroll_explicit", 0)
+    workload = database.commit_workload(module)
+    database.commit_tuning_record(
+        ms.database.TuningRecord(schedule.trace, workload, [1.0], peer._target)
+    )
+    monkeypatch.setattr(metaschedule.ms, "tune_tir", None)
+    peer.tune([TINY], 1, silent())
+    contender = peer.layer_contenders(TINY, 1)["float32"]
     assert check(TINY, "float32", contender.result())
+    assert contender.kernel == "after 1 trials"
+
+
+def test_tuning_that_measures_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(metaschedule.ms, "tune_tir", lambda *_, **__: None)
+    with pytest.raises(SnnError, match="measured nothing for 16-24@5/2 in 3 trials"):
+        MetaSchedule(tmp_path).tune([TINY], 3, silent())

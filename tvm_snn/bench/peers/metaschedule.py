@@ -41,7 +41,7 @@ class MetaSchedule:
         """Tune the layers that have no record yet, with so many trials each."""
         task = progress.add_task("tuning TVM's float32 convolutions", total=len(layers))
         for layer in layers:
-            if self._schedule(layer) is None:
+            if self._tuned(layer) is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 with quiet():
                     ms.tune_tir(
@@ -58,7 +58,7 @@ class MetaSchedule:
                         num_tuning_cores=1,
                         seed=0,
                     )
-                if self._schedule(layer) is None:
+                if self._tuned(layer) is None:
                     raise SnnError(
                         f"MetaSchedule measured nothing for {layer.name} in {trials} trials; its "
                         f"logs are in {self._folder}."
@@ -69,9 +69,10 @@ class MetaSchedule:
     def layer_contenders(self, layer: Layer, threads: int) -> dict[str, Contender]:
         """Return the tuned convolution, channels last, if the layer was tuned."""
         del threads  # TVM's pool is set for all that TVM runs.
-        schedule = self._schedule(layer)
-        if schedule is None:
+        tuned = self._tuned(layer)
+        if tuned is None:
             return {}
+        schedule, trials = tuned
         run = tvm.compile(schedule.mod, self._target)["main"]
         conv = convolution(layer)
         n, outputs, height, width = conv.expected.shape
@@ -83,7 +84,9 @@ class MetaSchedule:
         run(data, weight, result)
         return {
             "float32": Contender(
-                lambda: run(data, weight, result), lambda: result.numpy().transpose(0, 3, 1, 2)
+                lambda: run(data, weight, result),
+                lambda: result.numpy().transpose(0, 3, 1, 2),
+                kernel=f"after {trials} trials",
             )
         }
 
@@ -92,12 +95,21 @@ class MetaSchedule:
         del network, threads
         return {}
 
-    def _schedule(self, layer: Layer) -> tvm.s_tir.Schedule | None:
+    def _tuned(self, layer: Layer) -> tuple[tvm.s_tir.Schedule, int] | None:
+        """Return the best schedule of a layer and how many were tried, if it was tuned."""
         if not self._folder.is_dir():
             return None
         database = ms.database.JSONDatabase(work_dir=str(self._folder))
-        module = tvm.IRModule({"main": _convolution(layer)})
-        return database.query_schedule(module, self._target, "main")
+        schedule = database.query_schedule(_module(layer), self._target, "main")
+        if schedule is None:
+            return None
+        workload = database.commit_workload(_module(layer))
+        records = database.get_all_tuning_records()
+        return schedule, sum(record.workload.same_as(workload) for record in records)
+
+
+def _module(layer: Layer) -> tvm.IRModule:
+    return tvm.IRModule({"main": _convolution(layer)})
 
 
 def _convolution(layer: Layer) -> tvm.tirx.PrimFunc:
