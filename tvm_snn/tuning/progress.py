@@ -1,19 +1,24 @@
 """The progress of tuning on a terminal: a line for each layer with the best time so far."""
 
+from collections import deque
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .space import Point
 from .tasks import Task
+
+_SHOWN = 12
+"""Layers that are shown at the same time: those that were measured last."""
 
 
 class TuningProgress:
     """Bars on the error stream; nothing where that is no terminal."""
 
     def __init__(self, tasks: Sequence[Task], totals: Sequence[int]) -> None:
-        """Prepare a bar for each task, of as many measurements as `totals` says."""
+        """Prepare a bar for each task, of as many measurements as `totals` says at most."""
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -24,11 +29,15 @@ class TuningProgress:
             console=console,
             disable=not console.is_terminal,
         )
+        self._all = self._progress.add_task("all layers", total=sum(totals), best="")
         self._bars = [
-            self._progress.add_task(task.name, total=total, best="", start=False)
+            self._progress.add_task(
+                escape(task.name), total=total, best="", start=False, visible=False
+            )
             for task, total in zip(tasks, totals, strict=True)
         ]
         self._best: dict[int, float] = {}
+        self._shown: deque[int] = deque()
 
     def __enter__(self) -> "TuningProgress":
         """Show the bars."""
@@ -41,17 +50,23 @@ class TuningProgress:
 
     def measured(self, task: int, point: Point, seconds: float) -> None:
         """Count a measurement."""
-        self._progress.start_task(self._bars[task])
         if seconds < self._best.get(task, float("inf")):
             self._best[task] = seconds
             best = f"{seconds * 1e6:.1f} us  {point}"
             self._progress.update(self._bars[task], best=best)
-        self._progress.advance(self._bars[task])
+        self.failed(task)
 
     def failed(self, task: int) -> None:
         """Count a point that could not be measured."""
+        self._show(task)
         self._progress.advance(self._bars[task])
+        self._progress.advance(self._all)
 
-    def say(self, message: str) -> None:
-        """Show a line above the bars."""
-        self._progress.console.print(message, highlight=False)
+    def _show(self, task: int) -> None:
+        if task in self._shown:
+            return
+        self._progress.start_task(self._bars[task])
+        self._progress.update(self._bars[task], visible=True)
+        self._shown.append(task)
+        if len(self._shown) > _SHOWN:
+            self._progress.update(self._bars[self._shown.popleft()], visible=False)
