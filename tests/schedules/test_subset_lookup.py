@@ -61,7 +61,7 @@ def layers(draw: st.DrawFn) -> tuple[Case, Case, list[int]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target_text", TARGETS)
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(layer=layers())
 def test_every_form_of_the_data_gives_the_reference(
     target_text: str, layer: tuple[Case, Case, list[int]]
