@@ -81,6 +81,10 @@ def entry(**changes: Any) -> dict[str, Any]:
     return record().data() | changes
 
 
+def _on_floats(**changes: Any) -> dict[str, Any]:
+    return record(case(8, 9, 16, "float32")).data() | changes
+
+
 def _without(name: str) -> dict[str, Any]:
     return {key: value for key, value in entry().items() if key != name}
 
@@ -110,7 +114,7 @@ def test_what_is_no_file_of_records_is_refused(tmp_path: Path, text: str, messag
         (_without("strategy"), "missing is strategy, unknown is nothing"),
         (entry(colour="red"), "missing is nothing, unknown is colour"),
         (entry(strategy="magic"), "names the strategy 'magic'; known are subset_lookup"),
-        (entry(strategy="subset_lookup"), "cannot compute the layer: the target cannot permute"),
+        (_on_floats(strategy="subset_lookup"), "cannot compute the layer: activations are not"),
         (
             entry(config={"tile": 4, "magic": 1}),
             "has the knobs magic, tile; xnor_popcount has block, tile here",

@@ -16,7 +16,7 @@ from .space import Point
 
 FINALISTS = 3
 """Points of a layer that are compared with the default: the fastest of the search."""
-ROUNDS = 15
+ROUNDS = 31
 MARGIN = 1.02
 """How many times faster than the default a record is at least, in the median of all rounds; it is
 faster at all in three of four."""

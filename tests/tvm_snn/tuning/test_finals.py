@@ -16,7 +16,7 @@ from tvm_snn.tuning.session import Found
 from tvm_snn.tuning.space import Point
 from tvm_snn.tuning.tasks import Task
 
-OPERATION = subset_conv2d("int8", "NHWC")
+OPERATION = subset_conv2d("uint64", "NHWC")
 TASK = Task(OPERATION, ("conv1", "conv2"))
 
 

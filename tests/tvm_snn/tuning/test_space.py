@@ -43,7 +43,7 @@ def test_workloads_differ_where_layers_do() -> None:
     assert not tvm_ffi.structural_equal(module(stride=1), module(stride=2))
 
 
-@pytest.mark.parametrize("data", ["int8", "float32"])
+@pytest.mark.parametrize("data", ["uint64", "int8", "float32"])
 def test_the_space_holds_every_able_strategy_by_itself_and_with_its_knobs(data: str) -> None:
     operation = subset_conv2d(data, "NHWC")
     call = operation.call()
