@@ -1,8 +1,8 @@
 """The loops of strategy `xnor_popcount`: a tile of pixels times a block of outputs in registers.
 
-The image is words with a border of zero words, which count as +1; what they add is known for
-each tap and output and taken off with the *start* of a sum. Zeros inside the image have masks of
-their own, read only where an image has any:
+The border of the image (see `sign_image`) counts as +1; what it adds is known for each tap and
+output and taken off with the *start* of a sum (see `borders`). Zeros inside the image have masks
+of their own, read only where an image has any:
     sum of products = start - zeros - 2 * popcount((s ^ w) & ~z).
 """
 
@@ -16,10 +16,11 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 from tvm.tirx import Buffer, PrimFunc
 
-from ..ops.packed_signs import NEGATIVE, PLANES, ZERO
+from ..ops.packed_signs import NEGATIVE, ZERO
 from .borders import Borders
 from .emit import core_stage
 from .planes import Convolution
+from .sign_image import count_zeros, find_zeros, pad
 from .sign_words import SignWords
 
 _CACHE_BYTES = 24 * 1024
@@ -73,133 +74,14 @@ class PopcountCore:
         parts = max(1, _JOBS // (self.conv.batch * self.conv.groups * self.blocks))
         return min(parts, self.tiles[0]), self.blocks
 
-    @property
-    def image_size(self) -> tuple[int, int]:
-        """Height and width of the image with its border, as far as taps reach."""
-        geometry, (height, width) = self.conv.geometry, self.conv.output_size
-        reach = [
-            (size - 1) * stride + (kernel - 1) * dilation + 1
-            for size, stride, kernel, dilation in zip(
-                (height, width), geometry.strides, self.conv.kernel, geometry.dilation, strict=True
-            )
-        ]
-        return reach[0], reach[1]
-
     def compute(self, signs: te.Tensor, weights: te.Tensor, starts: te.Tensor) -> te.Tensor:
         """Stages from packed signs to results (N, H, W, groups * filled outputs)."""
-        flags = core_stage(self.name, self._find_zeros(signs), signs)
-        image = core_stage(self.name, self._pad(signs, flags), signs, flags)
-        zeros = core_stage(self.name, self._count_zeros(image, flags), image, flags)
+        flags = core_stage(self.name, find_zeros(signs), signs)
+        image = core_stage(self.name, pad(signs, flags, self.conv, self.words), signs, flags)
+        seen = count_zeros(image, flags, self.conv, self.words)
+        zeros = core_stage(self.name, seen, image, flags)
         operands = image, flags, zeros, weights, starts
         return core_stage(self.name, self._count(*operands), *operands)
-
-    def _find_zeros(self, signs: te.Tensor) -> PrimFunc:
-        """Return the core that tells which images have zeros: words that are not 0."""
-        batch, _, height, width, words = (int(size) for size in signs.shape)
-
-        @T.prim_func(s_tir=True, private=True)
-        def find(
-            signs: T.Buffer(signs.shape, "uint64"),
-            flags: T.Buffer((batch,), "uint64"),
-        ):
-            for n in range(batch):
-                with T.sblock("image"):
-                    v = T.axis.spatial(batch, n)
-                    found = T.sblock_alloc_buffer((1,), "uint64")
-                    found[0] = T.uint64(0)
-                    for at in range(height * width * words):
-                        found[0] = (
-                            found[0]
-                            | signs[v, ZERO, at // words // width, at // words % width, at % words]
-                        )
-                    flags[v] = found[0]
-
-        return find
-
-    def _pad(self, signs: te.Tensor, flags: te.Tensor) -> PrimFunc:
-        """Return the core that puts the border around the image and repeats narrow words."""
-        conv, bits = self.conv, self.words.bits
-        height, width = self.image_size
-        top, left = conv.geometry.padding[:2]
-        own = conv.height, conv.width
-        count = conv.groups * self.words.count
-        repeat = sum(1 << at for at in range(0, 64, bits)) if bits < 64 else 1
-
-        def inside(row: Expr, column: Expr) -> Expr:
-            return tirx.all(row >= 0, row < own[0], column >= 0, column < own[1])
-
-        def repeated(word: Expr) -> Expr:
-            return word if repeat == 1 else word * tirx.const(repeat, "uint64")
-
-        @T.prim_func(s_tir=True, private=True)
-        def pad(
-            signs: T.Buffer(signs.shape, "uint64"),
-            flags: T.Buffer(flags.shape, "uint64"),
-            image: T.Buffer((conv.batch, PLANES, height, width, count), "uint64"),
-        ):
-            for row in range(conv.batch * height):
-                with T.sblock("row"):
-                    v = T.axis.spatial(conv.batch * height, row)
-                    n: T.let = v // height
-                    y: T.let = v % height
-                    for x in range(width):
-                        for w in range(count):
-                            image[n, NEGATIVE, y, x, w] = T.if_then_else(
-                                inside(y - top, x - left),
-                                repeated(signs[n, NEGATIVE, y - top, x - left, w]),
-                                T.uint64(0),
-                            )
-                    if flags[n] != T.uint64(0):
-                        for x in range(width):
-                            for w in range(count):
-                                image[n, ZERO, y, x, w] = T.if_then_else(
-                                    inside(y - top, x - left),
-                                    repeated(signs[n, ZERO, y - top, x - left, w]),
-                                    T.uint64(0),
-                                )
-
-        return pad
-
-    def _count_zeros(self, image: te.Tensor, flags: te.Tensor) -> PrimFunc:
-        """Return the core that counts the zeros that a pixel's taps see."""
-        conv, words = self.conv, self.words
-        (height, width), (kh, kw) = conv.output_size, conv.kernel
-        strides, dilation = conv.geometry.strides, conv.geometry.dilation
-        dtype = f"uint{words.result_bits}"
-        lowest = tirx.const(2**words.bits - 1, "uint64")
-
-        @T.prim_func(s_tir=True, private=True)
-        def count_zeros(
-            image: T.Buffer(image.shape, "uint64"),
-            flags: T.Buffer(flags.shape, "uint64"),
-            zeros: T.Buffer((conv.batch, height, width, conv.groups), dtype),
-        ):
-            for row in range(conv.batch * height):
-                with T.sblock("row"):
-                    v = T.axis.spatial(conv.batch * height, row)
-                    total = T.sblock_alloc_buffer((1,), "uint64")
-                    n: T.let = v // height
-                    y: T.let = v % height
-                    for x in range(width):
-                        for group in range(conv.groups):
-                            total[0] = T.uint64(0)
-                            if flags[n] != T.uint64(0):
-                                for i in range(kh):
-                                    for j in range(kw):
-                                        for w in range(words.count):
-                                            total[0] = total[0] + T.popcount(
-                                                image[
-                                                    n,
-                                                    ZERO,
-                                                    y * strides[0] + i * dilation[0],
-                                                    x * strides[1] + j * dilation[1],
-                                                    group * words.count + w,
-                                                ]
-                                                & lowest
-                                            )
-                            zeros[n, y, x, group] = T.Cast(dtype, total[0])
-
-        return count_zeros
 
     def _count(
         self,
@@ -286,13 +168,13 @@ class PopcountCore:
                     group * words.count + w,
                 )
                 signs = spread(image[n, NEGATIVE, *place])
-                zero = spread(image[n, ZERO, *place]) if masked else None
+                present = ~spread(image[n, ZERO, *place]) if masked else None
                 for vector in range(words.vectors):
                     differ = (
                         signs ^ weights[group, block, (i * kw + j) * words.count + w, vector, each]
                     )
-                    if masked:
-                        differ = differ & ~zero
+                    if present is not None:
+                        differ = differ & present
                     if words.counted_bits != bits:
                         differ = T.reinterpret(f"{counted}x{words.counted_lanes}", differ)
                     sum_ = counts[pixel][vector]

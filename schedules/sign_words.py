@@ -42,10 +42,17 @@ class SignWords:
     x86: bool
 
     @classmethod
-    def of(cls, channels: int, taps: int, vectors: int, features: Features) -> "SignWords":
-        """Choose the words for kernels of `channels` x `taps`."""
+    def of(
+        cls, channels: int, taps: int, outputs: int, vectors: int, features: Features
+    ) -> "SignWords":
+        """Choose the words for `outputs` kernels of `channels` x `taps`.
+
+        `vectors` are taken as far as they can be merged and there are outputs for them.
+        """
         x86 = features.architecture == "x86_64"
         words = cls(channels, taps, 4, features.vector_bytes, features.popcount, x86)
+        while vectors > 1 and (vectors // 2) * words.lanes >= outputs:
+            vectors //= 2
         return replace(words, vectors=max(vectors, words.bits // 32))
 
     @property
@@ -54,8 +61,8 @@ class SignWords:
         products = self.channels * self.taps
         return next(
             bits
-            for bits in (8, 16, 32, WORD_BITS)
-            if bits == WORD_BITS or (self.channels <= bits and products < 2**bits)
+            for bits in (16, 32, WORD_BITS)
+            if bits == WORD_BITS or (self.channels <= bits and products < 2 ** (bits - 1))
         )
 
     @property
@@ -106,9 +113,6 @@ class SignWords:
 
     def output(self, vector: Expr | int, lane: Expr | int) -> Expr | int:
         """Return which output of a block a lane of a vector belongs to."""
-        if self.bits < self.result_bits:
-            parts = self.result_bits // self.bits
-            return (vector * parts + lane % parts) * self.result_lanes + lane // parts
         merged = self.bits // self.result_bits
         return (vector // merged * self.lanes + lane) * merged + vector % merged
 
@@ -138,17 +142,6 @@ class SignWords:
         def moved(value: Expr, bits: int) -> Expr:
             return value << T.broadcast(tirx.const(bits, f"uint{self.bits}"), self.lanes)
 
-        if self.bits < self.result_bits:
-            wide = [T.reinterpret(results, value) for value in sums]
-            parts = self.result_bits // self.bits
-            mask = T.broadcast(
-                tirx.const(2**self.bits - 1, results.split("x")[0]), self.result_lanes
-            )
-            shifts = [
-                T.broadcast(tirx.const(part * self.bits, results.split("x")[0]), self.result_lanes)
-                for part in range(parts)
-            ]
-            return [value >> shift & mask for value in wide for shift in shifts]
         merged = self.bits // self.result_bits
         return [
             T.reinterpret(

@@ -130,7 +130,7 @@ def _core(call: relax.Call, features: Features) -> PopcountCore:
     # is more to count than to write, tiles with more pixels for 2 vectors are faster.
     long = features.vector_bits == 512 and conv.taps * words_of(conv.channels) >= _LONG
     vectors = config.get("vectors", 2 if long else 4)
-    words = SignWords.of(conv.channels, conv.taps, vectors, features)
+    words = SignWords.of(conv.channels, conv.taps, conv.outputs, vectors, features)
     pixels = config.get("pixels", 7 if long else 5 if features.vector_bits == 512 else 2)
     return PopcountCore(NAME, conv, words, pixels)
 
