@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script import tirx as T
-from tvm.tirx import Buffer, PrimFunc
+from tvm.tirx import Buffer, BufferRegion, PrimFunc
 
 from ..ops.packed_signs import NEGATIVE, ZERO
 from .borders import Borders
-from .emit import core_stage
+from .emit import OWNS_RESULT, core_stage
 from .planes import Convolution
 from .sign_image import count_zeros, find_zeros, pad
 from .sign_words import SignWords
@@ -200,6 +200,15 @@ class PopcountCore:
                     )
                     T.buffer_store(flat, value, place)
 
+        # Only where no tile of rows hangs over do jobs compute regions of their own.
+        size, lanes = part_rows * rows, blocks * words.block
+        owns = row_parts * size == height
+
+        def region(flat: Buffer, v: Expr) -> BufferRegion:
+            image, y = v // row_parts // block_parts, v % row_parts * size
+            at = image % conv.groups * filled + v // row_parts % block_parts * lanes
+            return flat[image // conv.groups, y : y + size, 0:width, at : at + lanes]
+
         @T.prim_func(s_tir=True, private=True)
         def count(
             image: T.Buffer(image.shape, "uint64"),
@@ -212,6 +221,9 @@ class PopcountCore:
             for job in T.parallel(jobs):
                 with T.sblock("rows_of_tiles"):
                     v = T.axis.spatial(jobs, job)
+                    if owns:
+                        T.writes(region(flat, v))
+                        T.sblock_attr({OWNS_RESULT: True})
                     totals = allocate(whole, words.lanes)
                     counts = totals if flush < 0 else allocate(counted, words.counted_lanes)
                     n: T.let = v // row_parts // block_parts // conv.groups
