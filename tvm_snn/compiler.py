@@ -3,8 +3,8 @@
 import    PyTorch or ONNX to Relax, constants folded on the way   frontend
 clean     residue of training removed                             relay_passes.clean
 detect    each layer judged: sub-bit, binary or dense             relay_passes.detect_layers
-rewrite   binary layers become operators of their own,            relay_passes.rewrite_layers
-          images channels-last, signs between them packed         channels_last, pack_activations
+rewrite   binary layers become operators of their own             relay_passes.rewrite_layers
+lay out   images channels-last, signs between layers packed       relay_passes.lay_out
 plan      a strategy chosen for each of them                      relay_passes.choose_strategies
 lower     fused, scheduled, compiled, linked                      relay_passes.lower, link
 verify    the result compared with the reference interpreter      verification
@@ -25,14 +25,13 @@ from .link import link
 from .network import Network
 from .ops import static_shape
 from .progress import phase
-from .relay_passes.channels_last import ChannelsLast
 from .relay_passes.choose_strategies import choose_strategies, set_strategies
 from .relay_passes.clean import clean
 from .relay_passes.detect_layers import Layer, detect_layers
+from .relay_passes.lay_out import lay_out
 from .relay_passes.lift_weights import lift_weights
 from .relay_passes.lower import Lowered, lower
 from .relay_passes.name_bindings import name_bindings
-from .relay_passes.pack_activations import PackActivations
 from .relay_passes.rewrite_layers import rewrite_layers
 from .report import Report, make_report
 from .schedules.records import Records, load_records
@@ -121,12 +120,11 @@ def detect(model: Any, example_inputs: Sequence[Any] | None = None) -> Detected:
 
 
 def rewrite(detected: Detected) -> tvm.IRModule:
-    """Make operators of the binary layers that were detected; each still names no strategy.
+    """Make operators of the binary layers that were detected, and lay out the data between them.
 
-    Images become channels-last, and signs between layers packed words.
+    No layer names a strategy yet.
     """
-    module = rewrite_layers(detected.layers)(detected.module)
-    module = PackActivations()(ChannelsLast()(module))
+    module = lay_out(rewrite_layers(detected.layers)(detected.module))
     return name_bindings(frozenset(layer.name for layer in detected.layers))(module)
 
 

@@ -1,0 +1,18 @@
+"""The layout phase: from operators of binary layers to the form in which kernels hand on data."""
+
+import tvm
+
+from .channels_last import ChannelsLast
+from .pack_activations import PackActivations
+
+LAYOUT: list[tvm.transform.Pass] = [
+    ChannelsLast(),
+    # Of channels-last images only: the 64 channels of a word lie side by side.
+    PackActivations(),
+]
+"""Passes in order. They keep the names of layers."""
+
+
+def lay_out(module: tvm.IRModule) -> tvm.IRModule:
+    """Run :data:`LAYOUT`: images become channels-last, and signs between layers packed words."""
+    return tvm.transform.Sequential(LAYOUT)(module)
