@@ -14,7 +14,7 @@ from ..schedules import choose, subset_gather
 from ..schedules.config import with_config
 from ..schedules.operation import Operation
 from ..schedules.records import Record, Records
-from ..schedules.responses import with_known_subset
+from ..schedules.subset_gather.responses import with_known_subset
 from ..target import Features
 from .layers import operator_name, var_bindings
 

@@ -10,10 +10,10 @@ from ..ops import LAYERS
 from ..target import Features, features_of
 from ..tvm_api import attrs_dict
 from .config import config_of
-from .dense_float import legalize_conv2d
-from .matmul import legalize_matmul
+from .dense_float.matmul import legalize_matmul
+from .dense_float.pooling import legalize_avg_pool, legalize_max_pool
+from .dense_float.strategy import legalize_conv2d
 from .pack_signs import legalize as legalize_pack_signs
-from .pooling import legalize_avg_pool, legalize_max_pool
 from .strategy import STRATEGIES, Strategy, choose
 
 

@@ -20,7 +20,7 @@ from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower
 from ..schedules import candidates, choose, subset_gather
 from ..schedules.operation import Operation
 from ..schedules.records import Records, shipped_records
-from ..schedules.responses import with_known_subset
+from ..schedules.subset_gather.responses import with_known_subset
 from ..target import features_of
 from .layers_of_resnet18 import Layer
 from .timing import Contender

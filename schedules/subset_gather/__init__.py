@@ -1,0 +1,13 @@
+"""Strategy `subset_gather`: each response is computed once, each output picks its own and adds.
+
+strategy        what the strategy can compute, at what cost, with which knobs
+float_planes    channels-last floats to planes of pixels
+unpack_signs    packed signs to planes of pixels
+responses       the responses to a subset, known or not when a network is compiled
+transpose       squares transposed in registers, for results with outputs side by side
+core            the kernel: vectors of pixels, each output picks its responses and adds
+"""
+
+from .strategy import NAME, cycles, legalize, obstacle, remark, space
+
+__all__ = ["NAME", "cycles", "legalize", "obstacle", "remark", "space"]

@@ -1,0 +1,205 @@
+"""Responses of a unit to the subset kernels, for vectors of pixels: sums of signed inputs.
+
+A unit's weights are cut into pieces of three. A piece has only 2^3 signed sums, and a response is
+the sum of one of them for each piece.
+
+Where the subset is known when the kernel is compiled (the attribute KNOWN of a call), the four sums
+of a piece that differ by more than their sign stay in registers, and each response is written out
+as additions and subtractions, kernels that begin with the same two sums sharing that addition.
+Otherwise all sums are stored, and codes, packed when the network is loaded, say which to add.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import tvm
+from numpy.typing import NDArray
+from tvm import relax, te, tirx
+from tvm.ir import Expr
+from tvm.script import tirx as T
+
+from ...tvm_api import attrs_dict, make_attrs
+
+PIECE = 3
+"""Weights in a piece: 2^3 sums a piece are few enough to compute them all."""
+SUMS = 1 << PIECE
+KNOWN = "known_subset"
+"""Attribute of a call: each subset kernel as an integer, bit t set where weight t is +1."""
+_MOST_BITS = 63
+
+Term = tuple[int, int, int]
+"""One signed piece sum: the sign, the piece, and which of its sums."""
+
+
+def with_known_subset(call: relax.Call, subset: NDArray[np.int8] | None = None) -> relax.Call:
+    """Return a call whose kernel knows its subset (K, g, kh, kw), by default the constant operand.
+
+    A call without one, or with kernels of more than 63 weights, is returned as it is.
+    """
+    codes = known_subset(call) if subset is None else _codes(subset)
+    if codes is None:
+        return call
+    return relax.Call(call.op, call.args, make_attrs(**attrs_dict(call) | {KNOWN: list(codes)}))
+
+
+def known_subset(call: relax.Call) -> tuple[int, ...] | None:
+    """Return the kernels of a call as KNOWN lists them: from there, or from a constant operand."""
+    codes = attrs_dict(call).get(KNOWN)
+    if codes is not None:
+        return tuple(int(code) for code in codes)
+    subset = call.args[1]
+    return _codes(subset.value.numpy()) if isinstance(subset, tvm.ir.GenericConst) else None
+
+
+def _codes(subset: NDArray[np.int8]) -> tuple[int, ...] | None:
+    rows = subset.reshape(len(subset), -1)
+    if rows.shape[1] > _MOST_BITS:
+        return None
+    return tuple(sum(1 << t for t, weight in enumerate(row) if weight > 0) for row in rows)
+
+
+@dataclass(frozen=True)
+class Responses:
+    """How the responses of a unit of `weights` weights to `kernels` kernels are computed."""
+
+    kernels: int
+    weights: int
+    known: tuple[int, ...] | None = None
+
+    @property
+    def pieces(self) -> int:
+        """Pieces of a unit; the last one may be shorter."""
+        return -(-self.weights // PIECE)
+
+    @property
+    def registers(self) -> tuple[int, int]:
+        """Sums that stay in registers: pieces, and sums of each."""
+        return (self.pieces, SUMS // 2) if self.known else (1, 1)
+
+    @property
+    def stored(self) -> int:
+        """Vectors of sums that are stored for a vector of pixels."""
+        return 1 if self.known else self.pieces * SUMS
+
+    @property
+    def instructions(self) -> float:
+        """Vector instructions that a unit costs."""
+        if self.known:
+            return 6 * self.pieces + self.kernels * self.pieces
+        return 10 * self.pieces + self.kernels * (self.pieces + 1)
+
+    def length(self, piece: int) -> int:
+        """Return the number of weights in a piece."""
+        return min(PIECE, self.weights - piece * PIECE)
+
+    def compute_known(
+        self,
+        registers: tirx.Buffer,
+        load: Callable[[int], Expr],
+        store: Callable[[int, Expr], None],
+    ) -> None:
+        """Write what computes all responses for a vector of pixels, the subset being known.
+
+        `load(t)` gives the inputs at weight t, `store(k, vector)` takes a response; `registers` is
+        a local buffer (pieces, 4, lanes).
+        """
+        assert self.known is not None
+        lanes = T.ramp(0, 1, int(registers.shape[2]))
+        zero = T.broadcast(tirx.const(0, registers.dtype), int(registers.shape[2]))
+        for piece in range(self.pieces):
+            inputs = [load(piece * PIECE + b) for b in range(self.length(piece))]
+            for which in range(1 << len(inputs) - 1):
+                bits = [1, *(which >> b & 1 for b in range(len(inputs) - 1))]
+                T.buffer_store(registers, _signed_sum(bits, inputs, zero), [piece, which, lanes])
+        for k, terms in enumerate(_in_order([self._terms(code) for code in self.known])):
+            sums = [registers[piece, which, lanes] for _, piece, which in terms]
+            store(k, _shared_sum([sign for sign, _, _ in terms], sums, zero))
+
+    def store_sums(
+        self,
+        load: Callable[[int], Expr],
+        store: Callable[[int, Expr], None],
+        zero: Expr,
+    ) -> None:
+        """Write what stores all signed sums of all pieces for a vector of pixels."""
+        for piece in range(self.pieces):
+            inputs = [load(piece * PIECE + b) for b in range(self.length(piece))]
+            for code in range(SUMS):
+                bits = [code >> b & 1 for b in range(len(inputs))]
+                store(piece * SUMS + code, _signed_sum(bits, inputs, zero))
+
+    def pack(self, subset: te.Tensor, block: int) -> te.Tensor:
+        """Return where the sums of each kernel's pieces lie, `block` elements apart.
+
+        int8 (K, g, kh, kw) to uint16 or int32 (K, pieces).
+        """
+        _, _, kh, kw = (int(size) for size in subset.shape)
+        dtype = self.place_type(block)
+
+        def place(k: Expr, piece: Expr) -> Expr:
+            result = T.Cast(dtype, piece * SUMS)
+            for b in range(PIECE):
+                # A piece past the end of the unit repeats the last weight; its bit is not used.
+                t = T.min(piece * PIECE + b, self.weights - 1)
+                positive = subset[k, t // (kh * kw), t // kw % kh, t % kw] > T.int8(0)
+                result = result + T.Select(
+                    positive, tirx.const(1 << b, dtype), tirx.const(0, dtype)
+                )
+            return result * tirx.const(block, dtype)
+
+        return te.compute((self.kernels, self.pieces), place, name="pack_pieces")
+
+    def place_type(self, block: int) -> str:
+        """Return the dtype of the places of sums that lie `block` elements apart."""
+        return "uint16" if self.pieces * SUMS * block < 2**16 else "int32"
+
+    def _terms(self, code: int) -> list[Term]:
+        """Return the piece sums of a kernel; sums are named by which signs equal the first."""
+        terms = []
+        for piece in range(self.pieces):
+            first, *others = [code >> piece * PIECE + b & 1 for b in range(self.length(piece))]
+            which = sum((bit == first) << b for b, bit in enumerate(others))
+            terms.append((2 * first - 1, piece, which))
+        return terms
+
+
+def _in_order(kernels: Sequence[list[Term]]) -> list[list[Term]]:
+    """Return each kernel's terms with those two pieces first that let most kernels share a sum."""
+    pieces = len(kernels[0])
+    if pieces < 2:
+        return list(kernels)
+
+    def cost(pair: tuple[int, int]) -> int:
+        shared, rest = set(), [p for p in range(pieces) if p not in pair]
+        negations = 0
+        for terms in kernels:
+            first, second = terms[pair[0]], terms[pair[1]]
+            shared.add((first[2], second[2], first[0] == second[0]))
+            negations += first[0] < 0 and all(terms[p][0] < 0 for p in rest)
+        return len(shared) + negations
+
+    best = min(combinations(range(pieces), 2), key=cost)
+    order = [*best, *(p for p in range(pieces) if p not in best)]
+    return [[terms[p] for p in order] for terms in kernels]
+
+
+def _signed_sum(bits: Sequence[int], values: Sequence[Expr], zero: Expr) -> Expr:
+    """Return the sum of values, subtracted where a bit is 0, with few negations."""
+    added = [value for bit, value in zip(bits, values, strict=True) if bit]
+    taken = [value for bit, value in zip(bits, values, strict=True) if not bit]
+    result = added[0] if added else zero
+    for value in added[1:]:
+        result = result + value
+    for value in taken:
+        result = result - value
+    return result
+
+
+def _shared_sum(signs: Sequence[int], values: Sequence[Expr], zero: Expr) -> Expr:
+    """Return the signed sum, its first two values joined in a form that other sums share."""
+    if len(values) > 1:
+        joined = values[0] + values[1] if signs[0] == signs[1] else values[0] - values[1]
+        signs, values = [signs[0], *signs[2:]], [joined, *values[2:]]
+    return _signed_sum([int(sign > 0) for sign in signs], values, zero)

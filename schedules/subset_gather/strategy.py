@@ -1,0 +1,100 @@
+"""Strategy `subset_gather`: each response is computed once, each output picks its own and adds.
+
+For a block of neighbouring pixels and a chunk of units, two steps run in the first-level cache:
+
+1. *responses*: R[u, k] for every unit of the chunk and every subset kernel (see `responses`).
+2. *gather*: out[o] += R[u, idx[o, u]] for every output and unit: one vector load and add each.
+
+Signs are added in int8 as long as they cannot overflow, then widened. Zeros in the data (padding,
+sign(0)) need no care: they are added like everything else. Packed signs are unpacked first.
+"""
+
+from dataclasses import replace
+
+from tvm import relax, te, tirx
+from tvm.ir import Expr
+from tvm.script import tirx as T
+
+from ...ops import ConvGeometry
+from ...target import Features
+from ...tvm_api import attrs_dict
+from ..config import config_of
+from ..emit import emit_kernel, emit_packing
+from ..planes import convolution_of
+from ..shapes import shape_of
+from .core import CHUNKS, NAME, VECTORS, GatherCore
+from .responses import Responses, known_subset
+
+_INT8_MAX = 127
+_MOST_WRITTEN_OUT = 1024
+"""Sums of known kernels that are written out; beyond, the code gets too long."""
+
+
+def obstacle(call: relax.Call, _features: Features) -> str | None:
+    """Return why this strategy cannot compute the call, or None when it can."""
+    if call.op.name != "snn.subset_conv2d":
+        return f"{call.op.name} has no subset responses over pixels"
+    _, unit, kh, kw = shape_of(call.args[1])
+    if str(call.args[0].ty.dtype) != "float32" and unit * kh * kw > _INT8_MAX:
+        return f"a unit of {unit * kh * kw} weights overflows an 8-bit response"
+    return None
+
+
+def cycles(call: relax.Call, features: Features) -> float:
+    """Estimate the cycles of a call from its vector instructions."""
+    return _core(call, features).cycles()
+
+
+def space(_call: relax.Call, _features: Features) -> dict[str, tuple[int, ...]]:
+    """Return the knobs: vectors of pixels in a block, and units in a chunk."""
+    return {"vectors": VECTORS, "chunk": CHUNKS}
+
+
+def remark(call: relax.Call) -> str:
+    """Return what the responses serve."""
+    kernels, outputs = shape_of(call.args[1])[0], shape_of(call.args[2])[0]
+    groups = ConvGeometry.from_attrs(attrs_dict(call)).groups
+    return f"{kernels} responses of an input unit serve {outputs // groups} outputs"
+
+
+def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
+    """Emit the packing of indices and subset kernels, then the kernel."""
+    data, subset, indices = call.args
+    core = _core(call, features)
+    picks = emit_packing(bb, pack_picks, indices, core=core)
+    pieces = emit_packing(bb, pack_pieces, subset, core=core)
+    return emit_kernel(bb, NAME, core.compute, data, picks, pieces)
+
+
+def pack_pieces(subset: te.Tensor, core: GatherCore) -> te.Tensor:
+    """Return where the sums of each kernel's pieces lie; see `Responses.pack`."""
+    return core.responses.pack(subset, core.block)
+
+
+def pack_picks(indices: te.Tensor, core: GatherCore) -> te.Tensor:
+    """Return where an output finds its responses: uint8 (O, units) to elements in a unit's table.
+
+    The result is uint16 or int32 (groups, chunks, filled outputs, chunk). Outputs and units past
+    the last one pick response 0.
+    """
+    outputs = core.conv.outputs
+
+    def pick(group: Expr, ch: Expr, o: Expr, u: Expr) -> Expr:
+        unit = ch * core.chunk + u
+        index = indices[group * outputs + T.min(o, outputs - 1), T.min(unit, core.units - 1)]
+        place = T.Cast(core.pick_type, index) * tirx.const(core.block, core.pick_type)
+        return T.Select(unit < core.units, place, tirx.const(0, core.pick_type))
+
+    shape = (core.conv.groups, core.chunks, core.filled_outputs, core.chunk)
+    return te.compute(shape, pick, name="pack_picks")
+
+
+def _core(call: relax.Call, features: Features) -> GatherCore:
+    kernels, unit, kh, kw = shape_of(call.args[1])
+    conv = convolution_of(call, shape_of(call.args[2])[0], (kh, kw))
+    dtype = "float32" if str(call.args[0].ty.dtype) == "float32" else "int8"
+    known = known_subset(call)
+    responses = Responses(kernels, unit * conv.taps, known)
+    if known and kernels * responses.pieces > _MOST_WRITTEN_OUT:
+        responses = replace(responses, known=None)
+    return GatherCore(conv, responses, unit, dtype, features, config_of(call))

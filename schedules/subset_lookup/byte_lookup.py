@@ -1,0 +1,91 @@
+"""Instructions that look bytes up in a register: what a target has, and how to call it.
+
+x86 has two. `vpermb` (AVX-512 VBMI) picks any of the 64 bytes of a register. `vpshufb` (SSSE3,
+AVX2, AVX-512) picks any of the 16 bytes of the same 128-bit lane, and gives 0 where bit 7 of the
+index is set: a table of more entries takes one shuffle for each 16 of them, of which all but one
+give 0.
+"""
+
+from dataclasses import dataclass
+
+from tvm.ir import Expr
+from tvm.script import tirx as T
+
+from ...target import Features
+
+_LANE_BYTES = 16
+_SHUFFLES = {
+    16: "llvm.x86.ssse3.pshuf.b.128",
+    32: "llvm.x86.avx2.pshuf.b",
+    64: "llvm.x86.avx512.pshuf.b.512",
+}
+_MOST_SHUFFLES = 2
+"""More shuffles for one response are slower than every other strategy."""
+NOWHERE = 0x80
+"""Index at which a shuffle gives 0."""
+
+
+@dataclass(frozen=True)
+class ByteLookup:
+    """How a target looks up the bytes of one register in another."""
+
+    vector_bytes: int
+    """Bytes looked up at once."""
+    entries: int
+    """Bytes that one instruction chooses from."""
+    most_entries: int
+    """Largest table, all instructions for it together."""
+    instruction: str
+    """LLVM's name of the intrinsic."""
+    registers: int
+    """Vector registers of the target."""
+
+    @property
+    def vector(self) -> str:
+        """Type of a register of bytes."""
+        return f"uint8x{self.vector_bytes}"
+
+    def steps(self, entries: int) -> int:
+        """Return the instructions that a table of so many entries takes."""
+        return -(-entries // self.entries)
+
+    def row_bytes(self, entries: int) -> int:
+        """Return the bytes of a table: what loads can repeat over a whole register."""
+        if self.entries == _LANE_BYTES:
+            return self.steps(entries) * _LANE_BYTES
+        return next(size for size in (16, 32, 64) if entries <= size)
+
+    def index(self, entry: Expr, step: Expr) -> Expr:
+        """Return the index byte of an instruction, for the entry that is wanted (uint8)."""
+        if self.entries != _LANE_BYTES:
+            return entry
+        low = entry & T.uint8(_LANE_BYTES - 1)
+        here = T.Cast("int32", entry) // _LANE_BYTES == step
+        return T.Select(here, low, T.uint8(NOWHERE))
+
+    def look_up(self, table: Expr, indices: Expr) -> Expr:
+        """Return the bytes of a register of one table (or of its repetitions) at the indices."""
+        return T.call_llvm_pure_intrin(self.vector, self.instruction, table, indices)
+
+    def add(self, left: Expr, right: Expr) -> Expr:
+        """Return the sum of two registers of bytes that does not overflow.
+
+        The saturating addition: on x86 it stays off the port that looks bytes up.
+        """
+        name = f"llvm.uadd.sat.v{self.vector_bytes}i8"
+        return T.call_llvm_pure_intrin(self.vector, name, left, right)
+
+    def repeat(self, part: Expr, size: int) -> Expr:
+        """Return a register filled with repetitions of a vector of `size` bytes."""
+        return T.Shuffle([part] * (self.vector_bytes // size), list(range(self.vector_bytes)))
+
+
+def byte_lookup(features: Features) -> ByteLookup | None:
+    """Return the target's way to look up bytes, or None when it has none."""
+    if features.byte_permute:
+        return ByteLookup(64, 64, 64, "llvm.x86.avx512.permvar.qi.512", 32)
+    if features.byte_shuffle:
+        size = features.vector_bytes
+        most = _MOST_SHUFFLES * _LANE_BYTES
+        return ByteLookup(size, _LANE_BYTES, most, _SHUFFLES[size], 32 if size == 64 else 16)
+    return None

@@ -1,0 +1,329 @@
+"""The kernel of strategy `subset_lookup`: its sizes, its stages, and what it costs.
+
+See `subset_lookup` for how it works.
+"""
+
+# A kernel's signature in TVMScript is no Python type.
+# mypy: disable-error-code="no-untyped-def, valid-type"
+
+from tvm import te, tirx
+from tvm.ir import Expr
+from tvm.script import tirx as T
+from tvm.tirx import PrimFunc
+
+from ...ops.operator import PACKED
+from ...target import Features
+from ..borders import Borders
+from ..emit import OWNS_RESULT, core_stage
+from ..pack_signs import pack_stage
+from ..planes import Convolution
+from .framed_words import FramedWords, whole
+from .segments import Segments
+from .sign_codes import LANES, SignCodes, lanes_of
+from .table import Table
+
+NAME = "subset_lookup"
+_CACHE_BYTES = 32 * 1024
+"""Table that the first-level cache holds next to indices, codes and sums."""
+_MISS, _LOSS = 0.3, 1.1
+"""Cycles that a row takes that is not there, and what loops lose to what a count leaves out."""
+_WIDTH, _LOOP = 6, 3
+"""Instructions that start in a cycle, and those that count a loop's turns."""
+_WIDENING, _RESULT, _JOB = 4, 20, 400
+"""Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
+_SEGMENT = 28
+"""Pixels of a segment, at most: few enough for their results to be written while the next ones are
+added up."""
+
+
+class LookupCore:
+    """The kernel of one call: its sizes, and the stages made from them."""
+
+    def __init__(self, conv: Convolution, table: Table, segments: Segments, blocks: int) -> None:
+        """Take the convolution, its table and segments, and the vectors of outputs of a tile."""
+        self.conv, self.table, self.segments, self.blocks = conv, table, segments, blocks
+        self.borders = Borders.of(conv)
+        self.frame = FramedWords(conv, table)
+        self.codes = SignCodes(conv, table, segments)
+
+    @classmethod
+    def of(cls, conv: Convolution, table: Table, config: dict[str, int]) -> "LookupCore":
+        """Return the cheapest kernel for a convolution, or the one that the knobs ask for."""
+        registers = table.lookup.registers
+        codes, vectors = (
+            table.cuts * lanes_of(conv, table),
+            -(-conv.outputs // table.lookup.vector_bytes),
+        )
+        choices = []
+        for blocks in (4, 2, 1):
+            if vectors % blocks or blocks > config.get("blocks", 4):
+                continue
+            most = min(8, (16 if registers == 32 else 6) // blocks)
+            tiles = list(range(most, most // 2, -1))
+            if "pixels" in config:
+                tiles = [min(config["pixels"], registers * 3 // 4 // blocks)]
+            for tile in tiles:
+                segments = Segments.of(conv, tile, codes, config.get("segment", _SEGMENT))
+                choices.append(cls(conv, table, segments, blocks))
+            if "blocks" in config:
+                break
+        return min(choices, key=lambda choice: choice.cycles)
+
+    @property
+    def parts(self) -> int:
+        """Parts of a group's outputs, each of as many vectors as a tile has."""
+        return -(-self.conv.outputs // (self.blocks * self.table.lookup.vector_bytes))
+
+    @property
+    def cycles(self) -> float:
+        """Estimated cycles; see the module's function of this name."""
+        conv, table, segments = self.conv, self.table, self.segments
+        units = self._tile_cycles * table.units
+        widenings = _WIDENING * table.chunks * segments.tile * self.blocks
+        pixel = self.codes.cycles + _RESULT * self.blocks * self.parts
+        segment = self.parts * segments.tiles * (units + widenings) + segments.filled * pixel
+        return conv.batch * conv.groups * segments.count * (segment + _JOB)
+
+    @property
+    def _tile_cycles(self) -> float:
+        """Cycles for one unit of a tile: what the busiest of the processor's ports takes."""
+        table, tile = self.table, self.segments.tile
+        lookups, rows = tile * self.blocks * table.steps, tile * table.pieces * table.steps
+        instructions = 2 * lookups + 2 * rows + self.blocks * table.steps + _LOOP
+        # Processors with 256-bit registers look bytes up on one port or on two.
+        speed = 0.8 if table.lookup.vector_bytes < 64 else 1.0
+        ports = speed * lookups + (rows - tile * table.steps) / 2
+        missing = 0.0 if table.pieces * table.piece_bytes <= _CACHE_BYTES else _MISS * rows
+        return max(ports, instructions / _WIDTH) * _LOSS + missing
+
+    @property
+    def filled_outputs(self) -> int:
+        """Outputs of a group with those that fill a vector, where it has fewer."""
+        return max(self.conv.outputs, self.table.lookup.vector_bytes)
+
+    def compute(
+        self,
+        data: te.Tensor,
+        rows: te.Tensor,
+        lanes: te.Tensor,
+        starts: te.Tensor,
+        features: Features,
+    ) -> te.Tensor:
+        """Stages from the data to the result; see the module's description."""
+        conv, geometry = self.conv, self.conv.geometry
+        words = data
+        if str(data.dtype) != PACKED:
+            words = pack_stage(data, conv.groups, geometry.data_layout, features)
+        zeros = core_stage(NAME, self.frame.find_zeros(words), words)
+        padded = core_stage(NAME, self.frame.pad(words, zeros), words, zeros)
+        core = self._accumulate(padded, zeros, rows, lanes, starts)
+        sums = core_stage(NAME, core, padded, zeros, rows, lanes, starts)
+        height, width = conv.output_size
+        sizes = geometry.in_layout(conv.batch, conv.groups * conv.outputs, height, width)
+
+        def pixel(n: Expr, y: Expr, x: Expr, o: Expr) -> Expr:
+            if conv.groups > 1 and self.filled_outputs != conv.outputs:
+                o = o // conv.outputs * self.filled_outputs + o % conv.outputs
+            return sums[n, y, x, o].astype("int32")
+
+        return te.compute(
+            [tirx.IntImm("int64", size) for size in sizes],
+            pixel if geometry.data_layout == "NHWC" else lambda n, o, y, x: pixel(n, y, x, o),
+            name="image",
+        )
+
+    def _accumulate(
+        self,
+        padded: te.Tensor,
+        zeros: te.Tensor,
+        rows: te.Tensor,
+        lanes: te.Tensor,
+        starts: te.Tensor,
+    ) -> PrimFunc:
+        """Return the core: segment by segment, it makes codes, and adds responses up.
+
+        The sums of a tile of pixels and some vectors of outputs are kept in registers.
+        """
+        conv, table, segments = self.conv, self.table, self.segments
+        lookup, steps = table.lookup, table.steps
+        tile, tiles, filled = segments.tile, segments.tiles, segments.filled
+        blocks, parts, outputs = self.blocks, self.parts, self.filled_outputs
+        units, chunk, chunks = table.units, table.chunk, table.chunks
+        all_chunks = conv.groups * chunks
+        size, half = lookup.vector_bytes, lookup.vector_bytes // 2
+        pixel_codes = table.cuts * self.codes.lanes
+        encode, count_parities = self.codes.encode(), self.codes.count_parities()
+        borders = self.borders
+        bytes_, halves = T.ramp(0, 1, size), T.ramp(0, 1, half)
+        byte_bits = T.broadcast(T.uint16(8), half)
+
+        def pairs(total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
+            return T.reinterpret(f"uint16x{half}", total[px, block, bytes_])
+
+        def responses(
+            rows: te.Tensor, codes: tirx.Buffer, turn: Expr, q: Expr, u: Expr, step: Expr
+        ) -> Expr:
+            """Return a register of a unit's responses: those that one step of a lookup reads."""
+            width, result = table.row_bytes // steps, None
+            for piece in range(table.pieces):
+                lane = u * (table.unit // table.code_channels) + piece // table.cuts
+                code = codes[self.codes.place(turn, q, piece % table.cuts, lane)]
+                start = piece * table.piece_bytes + step * width + T.Cast("int32", code)
+                row = lookup.repeat(rows.vload([start], f"uint8x{width}"), width)
+                result = row if result is None else result + row
+            return result
+
+        def region(sums: tirx.Buffer, v: Expr) -> tirx.BufferRegion:
+            """Return the sums that a job makes."""
+            y, x = segments.corner(v % segments.count)
+            image = v // (segments.count * conv.groups)
+            group = v // segments.count % conv.groups
+            return sums[
+                image,
+                y : y + segments.rows,
+                x : x + segments.span,
+                group * outputs : group * outputs + outputs,
+            ]
+
+        def add_up(total: Expr, table_: tirx.Buffer, px: Expr, lanes: te.Tensor, *at: Expr) -> Expr:
+            for step in range(steps):
+                found = lookup.look_up(table_[px, step, bytes_], lanes[*at, step, bytes_])
+                total = lookup.add(total, found)
+            return total
+
+        @T.inline
+        def set_sums(low, high, total, first):
+            for px in T.unroll(tile):
+                for block in T.unroll(blocks):
+                    low[first + px, block, halves] = pairs(total, px, block)
+                    high[first + px, block, halves] = pairs(total, px, block) >> byte_bits
+
+        @T.inline
+        def add_sums(low, high, total, first):
+            for px in T.unroll(tile):
+                for block in T.unroll(blocks):
+                    low[first + px, block, halves] = low[first + px, block, halves] + pairs(
+                        total, px, block
+                    )
+                    high[first + px, block, halves] = high[first + px, block, halves] + (
+                        pairs(total, px, block) >> byte_bits
+                    )
+
+        @T.prim_func(s_tir=True, private=True)
+        def accumulate(
+            padded: T.Buffer(padded.shape, "uint64"),
+            zeros: T.Buffer(zeros.shape, "uint8"),
+            rows: T.Buffer(rows.shape, "uint8"),
+            lanes: T.Buffer(lanes.shape, "uint8"),
+            starts: T.Buffer(starts.shape, "uint16"),
+            sums: T.Buffer((conv.batch, *conv.output_size, conv.groups * outputs), "int16"),
+        ):
+            for job in T.parallel(conv.batch * conv.groups * segments.count):
+                with T.sblock("segment"):
+                    v = T.axis.spatial(conv.batch * conv.groups * segments.count, job)
+                    T.reads(whole(padded), whole(zeros), whole(rows), whole(lanes), whole(starts))
+                    T.writes(region(sums, v))
+                    T.sblock_attr({OWNS_RESULT: True})
+                    codes = T.sblock_alloc_buffer((2 * self.codes.segment_codes,), "uint16")
+                    code = T.sblock_alloc_buffer((2, LANES), "uint16", scope="local")
+                    parity = T.sblock_alloc_buffer((self.codes.columns,), "uint64")
+                    counts = T.sblock_alloc_buffer((filled,), "uint16")
+                    table_ = T.sblock_alloc_buffer((tile, steps, size), "uint8", scope="local")
+                    total = T.sblock_alloc_buffer((tile, blocks, size), "uint8", scope="local")
+                    low = T.sblock_alloc_buffer((filled, blocks, half), "uint16")
+                    high = T.sblock_alloc_buffer((filled, blocks, half), "uint16")
+                    n: T.let = v // (segments.count * conv.groups)
+                    group: T.let = v // segments.count % conv.groups
+                    segment: T.let = v % segments.count
+                    any_zero: T.let = T.Cast("int32", zeros[n, all_chunks])
+                    for q in range(filled):
+                        counts[q] = T.uint16(0)
+                    for side in range(1 + any_zero):
+                        for at in range((filled - segments.rows * segments.span) * pixel_codes):
+                            codes[self.codes.place(side, segments.rows * segments.span, 0, at)] = (
+                                T.uint16(0)
+                            )
+                        encode(padded, codes, code, side, n, group, segment)
+                        count_parities(padded, counts, parity, side, n, group, segment)
+                    for part in range(parts):
+                        for step in range(chunks * (1 + any_zero)):
+                            ch: T.let = step % chunks
+                            turn: T.let = step // chunks
+                            zero: T.let = T.Cast("int32", zeros[n, group * chunks + ch])
+                            if turn <= zero:
+                                for at in range(tiles):
+                                    for px in T.unroll(tile):
+                                        for block in T.unroll(blocks):
+                                            for o in T.vectorized(size):
+                                                total[px, block, o] = T.uint8(0)
+                                    for u in range(T.min(chunk, units - ch * chunk)):
+                                        for px in T.unroll(tile):
+                                            for s in T.unroll(steps):
+                                                table_[px, s, bytes_] = responses(
+                                                    rows,
+                                                    codes,
+                                                    turn,
+                                                    at * tile + px,
+                                                    ch * chunk + u,
+                                                    s,
+                                                )
+                                            for block in T.unroll(blocks):
+                                                total[px, block, bytes_] = add_up(
+                                                    total[px, block, bytes_],
+                                                    table_,
+                                                    px,
+                                                    lanes,
+                                                    group,
+                                                    part,
+                                                    ch * chunk + u,
+                                                    block,
+                                                )
+                                    if step == 0:
+                                        set_sums(low, high, total, at * tile)
+                                    else:
+                                        add_sums(low, high, total, at * tile)
+                                    # In an image with zeros, what has none counts for both turns.
+                                    if zero < any_zero:
+                                        add_sums(low, high, total, at * tile)
+                        for q in range(segments.rows * segments.span):
+                            y: T.let = segments.corner(segment)[0] + q // segments.span
+                            x: T.let = segments.corner(segment)[1] + q % segments.span
+                            for block in range(blocks):
+                                first: T.let = T.min((part * blocks + block) * size, outputs - size)
+                                for o in T.vectorized(half):
+                                    sums[n, y, x, group * outputs + first + o] = T.Cast(
+                                        "int16",
+                                        starts[
+                                            borders.row(y),
+                                            borders.column(x),
+                                            group,
+                                            first + o,
+                                        ]
+                                        - (
+                                            (
+                                                (
+                                                    low[q, block, o]
+                                                    - (high[q, block, o] << T.uint16(8))
+                                                )
+                                                * T.uint16(2)
+                                                + counts[q]
+                                            )
+                                            << T.Cast("uint16", 1 - any_zero)
+                                        ),
+                                    )
+                                for o in T.vectorized(half):
+                                    sums[n, y, x, group * outputs + first + half + o] = T.Cast(
+                                        "int16",
+                                        starts[
+                                            borders.row(y),
+                                            borders.column(x),
+                                            group,
+                                            first + half + o,
+                                        ]
+                                        - (
+                                            (high[q, block, o] * T.uint16(2) + counts[q])
+                                            << T.Cast("uint16", 1 - any_zero)
+                                        ),
+                                    )
+
+        return accumulate

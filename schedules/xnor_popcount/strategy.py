@@ -1,0 +1,184 @@
+"""Strategy `xnor_popcount`: signs as bits, products as xor, sums as population counts.
+
+Signs and weights are words of 64 channels, a bit set where one is negative. Over the bits of all
+words
+    sum of products = bits - 2 * popcount(s ^ w),
+and zeros, which come from padding and from sign(0), are masked or taken off (see `core`).
+Vectors run along outputs, so that a pixel's word is broadcast to all of them and results are
+contiguous; a dense layer is the convolution of one pixel.
+"""
+
+from math import prod
+
+from tvm import relax, te, tirx
+from tvm.ir import Expr
+from tvm.script import tirx as T
+
+from ...ops import ConvGeometry
+from ...ops.packed_signs import words_of
+from ...target import Features
+from ..borders import sum_padding, sum_weights
+from ..config import config_of
+from ..decode import binary_weight, weight_shape
+from ..emit import emit_kernel, emit_packing
+from ..pack_signs import pack_stage
+from ..planes import Convolution, convolution_of
+from ..shapes import shape_of
+from .core import PopcountCore
+from .sign_words import SignWords, pack_weights
+
+NAME = "xnor_popcount"
+_LONG = 24
+"""Words of a kernel that make it long."""
+_POINT = (1, 1)
+
+
+def obstacle(call: relax.Call, _features: Features) -> str | None:
+    """Return why this strategy cannot compute the call, or None when it can."""
+    if str(call.args[0].ty.dtype) == "float32":
+        return "activations are not signs"
+    return None
+
+
+def space(_call: relax.Call, features: Features) -> dict[str, tuple[int, ...]]:
+    """Return the knobs: pixels of a tile, at most, and vectors of outputs, at least."""
+    pixels = (7, 6, 5, 4, 3, 2, 1) if features.vector_bits == 512 else (4, 3, 2, 1)
+    return {"pixels": pixels, "vectors": (4, 2, 1)}
+
+
+def cycles(call: relax.Call, features: Features) -> float:
+    """Estimate the cycles of a call from its words, results and the packing of its data.
+
+    The figures for a single one of these come from measurements of whole layers.
+    """
+    core = _core(call, features)
+    conv, words = core.conv, core.words
+    pixels = conv.batch * conv.groups * prod(core.tile) * prod(core.tiles)
+    vectors = pixels * core.blocks * words.vectors
+    signs = 0 if _is_packed(call) else conv.batch * conv.groups * conv.channels
+    packing = 0.12 * signs * conv.height * conv.width
+    return vectors * (words.steps * _count_cycles(features) + 4) + packing
+
+
+def _count_cycles(features: Features) -> float:
+    """Cycles of the words of one vector: xor, count and add."""
+    if features.popcount:
+        return 1.35
+    if features.architecture != "x86_64":
+        return 1.5
+    # Table lookups of half bytes where bytes can be permuted, shifts and masks elsewhere.
+    return {512: 4.7, 256: 2.4}.get(features.vector_bits, 5.2)
+
+
+def remark(call: relax.Call) -> str:
+    """Return how many products one word holds."""
+    shape = weight_shape(call)
+    words = SignWords(shape[1], prod(shape[2:]), 4, 16, popcount=True, x86=False)
+    return f"one word of {words.bits} bits holds {min(words.bits, words.channels)} products"
+
+
+def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
+    """Emit the packing of the weights into words, then the kernel."""
+    core = _core(call, features)
+    weight = binary_weight(bb, call)
+    dense = len(shape_of(weight)) == 2
+    if dense:
+        weight = emit_packing(bb, as_kernels, weight)
+    groups = core.conv.groups
+    packed = emit_packing(bb, pack_weights, weight, words=core.words, groups=groups)
+    starts = emit_packing(
+        bb,
+        sum_padding,
+        emit_packing(bb, sum_weights, weight),
+        conv=core.conv,
+        filled=core.filled,
+        padding=1,
+        dtype=f"uint{core.words.result_bits}",
+    )
+
+    packed_data = _is_packed(call)
+
+    def compute(data: te.Tensor, packed: te.Tensor, starts: te.Tensor) -> te.Tensor:
+        if dense:
+            rows = pack_stage(_rows(data), 1, "NHWC", features)
+            return _write_rows(core, core.compute(rows, packed, starts), data.shape[:-1])
+        layout = core.conv.geometry.data_layout
+        signs = data if packed_data else pack_stage(data, groups, layout, features)
+        return _write_image(core, core.compute(signs, packed, starts))
+
+    return emit_kernel(bb, NAME, compute, call.args[0], packed, starts)
+
+
+def as_kernels(weight: te.Tensor) -> te.Tensor:
+    """Return the weights of a dense layer (O, I) as kernels (O, I, 1, 1)."""
+    return te.compute((*weight.shape, *_POINT), lambda o, i, _y, _x: weight[o, i], "as_kernels")
+
+
+def _is_packed(call: relax.Call) -> bool:
+    return str(call.args[0].ty.dtype) == "uint64"
+
+
+def _core(call: relax.Call, features: Features) -> PopcountCore:
+    shape, config = weight_shape(call), config_of(call)
+    if len(shape) == 2:
+        pixels = prod(shape_of(call.args[0])[:-1])
+        geometry = ConvGeometry(data_layout="NHWC")
+        conv = Convolution(1, 1, shape[1], shape[0], 1, pixels, _POINT, geometry)
+    else:
+        conv = convolution_of(call, shape[0], (shape[2], shape[3]))
+    # 32 registers hold the sums of 5 pixels and 4 vectors, whose results are narrow; where there
+    # is more to count than to write, tiles with more pixels for 2 vectors are faster.
+    long = features.vector_bits == 512 and conv.taps * words_of(conv.channels) >= _LONG
+    vectors = config.get("vectors", 2 if long else 4)
+    words = SignWords.of(conv.channels, conv.taps, conv.outputs, vectors, features)
+    pixels = config.get("pixels", 7 if long else 5 if features.vector_bits == 512 else 2)
+    return PopcountCore(NAME, conv, words, pixels)
+
+
+def _write_image(core: PopcountCore, flat: te.Tensor) -> te.Tensor:
+    """Stage that brings results (N, H, W, groups * filled outputs) into the data layout."""
+    conv, filled = core.conv, core.filled
+    height, width = conv.output_size
+    shape = conv.geometry.in_layout(conv.batch, conv.groups * conv.outputs, height, width)
+
+    def result(n: Expr, y: Expr, x: Expr, o: Expr) -> Expr:
+        at = o if filled == conv.outputs else o // conv.outputs * filled + o % conv.outputs
+        return flat[n, y, x, at].astype("int32")
+
+    channels_first = conv.geometry.data_layout == "NCHW"
+    return te.compute(
+        _sizes(shape),
+        (lambda n, o, y, x: result(n, y, x, o)) if channels_first else result,
+        name="image",
+    )
+
+
+def _rows(data: te.Tensor) -> te.Tensor:
+    """Stage that makes an image (1, 1, rows, I) of the data (..., I) of a dense layer."""
+    leading = [int(size) for size in data.shape[:-1]]
+
+    def value(_n: Expr, _y: Expr, row: Expr, i: Expr) -> Expr:
+        index: list[Expr] = []
+        for size in reversed(leading):
+            index.insert(0, row % size)
+            row = row // size
+        return data(*index, i)
+
+    return te.compute((1, 1, prod(leading), data.shape[-1]), value, name="rows")
+
+
+def _write_rows(core: PopcountCore, flat: te.Tensor, leading: list[Expr]) -> te.Tensor:
+    """Stage that brings results (1, 1, rows, filled outputs) into the form (..., O)."""
+    sizes = [int(size) for size in leading]
+
+    def result(*index: Expr) -> Expr:
+        row: Expr = T.int32(0)
+        for position, size in zip(index[:-1], sizes, strict=True):
+            row = row * size + position
+        return flat[0, 0, row, index[-1]].astype("int32")
+
+    return te.compute(_sizes((*sizes, core.conv.outputs)), result, name="rows_of_results")
+
+
+def _sizes(shape: tuple[int, ...]) -> list[Expr]:
+    return [tirx.IntImm("int64", size) for size in shape]
