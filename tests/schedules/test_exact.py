@@ -41,7 +41,7 @@ def check(case: Case, target_text: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=60)
+@settings(max_examples=36)
 @given(case=CASES)
 def test_strategies_agree_with_the_reference(target: str, case: Case) -> None:
     check(case, target)
