@@ -11,6 +11,7 @@ from tests.schedules.kernels import Case, random_data, random_signs, run
 from tvm_snn.ops.packed_signs import pack
 from tvm_snn.schedules import subset_gather
 from tvm_snn.schedules.config import with_config
+from tvm_snn.schedules.subset_gather.core import CHUNKS, VECTORS
 from tvm_snn.schedules.subset_gather.responses import (
     KNOWN,
     Responses,
@@ -57,8 +58,8 @@ def forced(case: Case, *, known: bool, config: dict[str, int]) -> Case:
         st.just({}),
         st.fixed_dictionaries(
             {
-                "vectors": st.sampled_from(subset_gather.VECTORS),
-                "chunk": st.sampled_from(subset_gather.CHUNKS),
+                "vectors": st.sampled_from(VECTORS),
+                "chunk": st.sampled_from(CHUNKS),
             }
         ),
     ),
