@@ -16,6 +16,7 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 
 from ...ops import ConvGeometry
+from ...ops.operator import PACKED
 from ...target import Features
 from ...tvm_api import attrs_dict
 from ..config import config_of
@@ -26,6 +27,8 @@ from .core import CHUNKS, NAME, VECTORS, GatherCore
 from .responses import Responses, known_subset
 
 _INT8_MAX = 127
+_SORTED_SIGN = 2.1
+"""Cycles for a packed sign that goes to the phase of a stride, measured on whole layers."""
 _MOST_WRITTEN_OUT = 1024
 """Sums of known kernels that are written out; beyond, the code gets too long."""
 
@@ -41,8 +44,13 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
 
 
 def cycles(call: relax.Call, features: Features) -> float:
-    """Estimate the cycles of a call from its vector instructions."""
-    return _core(call, features).cycles()
+    """Estimate the cycles of a call from its vector instructions, and the unpacking of signs."""
+    core = _core(call, features)
+    conv = core.conv
+    if str(call.args[0].ty.dtype) != PACKED or conv.geometry.strides == (1, 1):
+        return core.cycles()
+    signs = conv.batch * conv.groups * conv.channels * conv.height * conv.width
+    return core.cycles() + _SORTED_SIGN * signs
 
 
 def space(_call: relax.Call, _features: Features) -> dict[str, tuple[int, ...]]:

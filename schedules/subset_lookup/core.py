@@ -91,7 +91,7 @@ class LookupCore:
         lookups, rows = tile * self.blocks * table.steps, tile * table.pieces * table.steps
         instructions = 2 * lookups + 2 * rows + self.blocks * table.steps + _LOOP
         # Processors with 256-bit registers look bytes up on one port or on two.
-        speed = 0.8 if table.lookup.vector_bytes < 64 else 1.0
+        speed = 0.85 if table.lookup.vector_bytes < 64 else 1.0
         ports = speed * lookups + (rows - tile * table.steps) / 2
         missing = 0.0 if table.pieces * table.piece_bytes <= _CACHE_BYTES else _MISS * rows
         return max(ports, instructions / _WIDTH) * _LOSS + missing

@@ -67,7 +67,7 @@ def _count_cycles(features: Features) -> float:
     if features.architecture != "x86_64":
         return 1.5
     # Table lookups of half bytes where bytes can be permuted, shifts and masks elsewhere.
-    return {512: 4.7, 256: 2.4}.get(features.vector_bits, 5.2)
+    return {512: 4.7, 256: 3.2}.get(features.vector_bits, 5.2)
 
 
 def remark(call: relax.Call) -> str:
