@@ -1,4 +1,4 @@
-"""Flat pixel planes: the form in which every convolution kernel here reads and writes images.
+"""Flat pixel planes: the form in which gathers read and write images.
 
 A channel of the image is padded with zeros and kept as one row-major plane, `pitch` pixels a row.
 Output pixel (y, x) is number q = y*pitch + x, and the input pixel that tap (i, j) needs lies a
@@ -17,9 +17,6 @@ from tvm.script import tirx as T
 from ..ops import ConvGeometry, image_size
 from ..tvm_api import attrs_dict
 from .decode import weight_shape
-
-_JOBS = 16
-"""Parallel jobs of a kernel, at least, where the image alone does not give them."""
 
 
 @dataclass(frozen=True)
@@ -222,22 +219,3 @@ class Planes:
 def whole(buffer: tirx.Buffer) -> tirx.BufferRegion:
     """Return all of a buffer, for blocks whose accesses TVM cannot analyse."""
     return buffer[tuple(slice(0, size) for size in buffer.shape)]
-
-
-def fitting_block(conv: Convolution, widest: int, narrowest: int) -> int:
-    """Return the block, a power of two times `narrowest`, that wastes the fewest pixels.
-
-    Of equally good ones the widest, since every block costs its share of index loads.
-    """
-    best = block = widest
-    while block >= narrowest:
-        if Planes(conv, block).blocks * block < Planes(conv, best).blocks * best * 0.9:
-            best = block
-        block //= 2
-    return best
-
-
-def job_splits(blocks: int, tiles: int) -> int:
-    """Return into how many equal parts to split tiles of outputs, to have work for all threads."""
-    wanted = max(1, _JOBS // blocks)
-    return max(parts for parts in range(1, wanted + 1) if tiles % parts == 0)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ..target import host_processor
 from ..threads import usable_cores
 from ..version import __version__
 
@@ -21,11 +22,10 @@ _LIMIT = "ONEDNN_MAX_CPU_ISA"
 
 def machine() -> dict[str, str]:
     """Return the facts, by what they are called in a table."""
-    processor = _cpuinfo("model name") or platform.processor() or platform.machine()
-    present = _cpuinfo("flags").split()
+    present = _instructions()
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "processor": processor,
+        "processor": host_processor(),
         "instructions": " ".join(name for name in _INSTRUCTIONS if name in present),
         _LIMIT: os.environ.get(_LIMIT, "not set"),
         "usable cores": str(usable_cores()),
@@ -43,9 +43,8 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _cpuinfo(key: str) -> str:
-    """Return what Linux says of the first processor, or nothing."""
+def _instructions() -> list[str]:
+    """Return what Linux says that the first processor can do, or nothing."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    values = [line.partition(":")[2].strip() for line in lines if line.startswith(key)]
-    return values[0] if values else ""
+    return next((line.split(":")[1].split() for line in lines if line.startswith("flags")), [])
