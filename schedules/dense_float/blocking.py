@@ -2,6 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from tvm.ir import Expr
+from tvm.script import tirx as T
 
 from ...target import Features
 from ..planes import Convolution
@@ -13,7 +17,7 @@ _CHUNK_BYTES = {512: 768 << 10}
 """Weights that are used for all pixels of a job before the next ones are read, by vector width:
 they are to stay in the second-level cache, 1 MiB or more beside 512-bit registers."""
 _SMALL_CHUNK_BYTES = 128 << 10
-_SHARED_BYTES = 1 << 20
+SHARED_BYTES = 1 << 20
 """Weights that every job may read whole: they stay in a core's second-level cache."""
 _JOB_STEPS = 1 << 12
 """Steps of a tile below which a job is not worth starting a thread for."""
@@ -104,7 +108,7 @@ def blocking_of(conv: Convolution, features: Features, config: Mapping[str, int]
     lanes = features.vector_bytes // FLOAT_BYTES
     while lanes > conv.outputs:
         lanes //= 2
-    tile = _tile(height, width, conv.outputs // lanes, conv.outputs / lanes, features, config)
+    tile = tile_of((height, width), conv.outputs, lanes, features, config)
     run = run_of(conv)
     steps = conv.taps * conv.channels
     limit = _CHUNK_BYTES.get(features.vector_bits, _SMALL_CHUNK_BYTES)
@@ -121,22 +125,25 @@ def run_of(conv: Convolution) -> int:
     return conv.channels * (conv.kernel[1] if beside else 1)
 
 
-def _tile(
-    height: int,
-    width: int,
-    whole: int,
-    vectors: float,
+def tile_of(
+    size: tuple[int, int],
+    outputs: int,
+    lanes: int,
     features: Features,
-    config: Mapping[str, int],
+    config: Mapping[str, int] = MappingProxyType({}),
 ) -> Tile:
-    """Return the tile that takes the fewest cycles, the larger one of two that take as many."""
+    """Return the tile of a result (height, width) that takes the fewest cycles.
+
+    Of two that take as many it is the larger one.
+    """
+    (height, width), vectors = size, outputs / lanes
     registers = _REGISTERS.get(features.vector_bits, 16)
 
     def cost(tile: Tile) -> tuple[float, int]:
         tiles = -(-height // tile.rows) * -(-width // tile.columns) * -(-vectors // tile.vectors)
         return tiles * tile.cycles, -tile.pixels * tile.vectors
 
-    return min(_candidates(height, width, whole, registers, config), key=cost)
+    return min(_candidates(height, width, outputs // lanes, registers, config), key=cost)
 
 
 def _candidates(
@@ -162,7 +169,7 @@ def _job(conv: Convolution, tile: Tile, lanes: int) -> tuple[int, int]:
     block = tile.vectors * lanes
     blocks = -(-conv.outputs // block)
     steps = conv.taps * conv.channels
-    if conv.outputs * steps * FLOAT_BYTES > _SHARED_BYTES:
+    if conv.outputs * steps * FLOAT_BYTES > SHARED_BYTES:
         return height // tile.rows * tile.rows, 1
     row_steps = -(-width // tile.columns) * blocks * steps
     rows = list(range(tile.rows, height + 1, tile.rows))
@@ -170,6 +177,12 @@ def _job(conv: Convolution, tile: Tile, lanes: int) -> tuple[int, int]:
     # Of those no more than twice as large as they must be, the one that computes fewest rows twice.
     fitting = [count for count in enough if count <= 2 * enough[0]]
     return min(fitting, key=lambda count: (-(-height // count) * count, count)), blocks
+
+
+def part_start(number: Expr, size: int, extent: int) -> Expr:
+    """Return where a part begins: the last one is moved back where it would reach past the end."""
+    first = number * size
+    return first if extent % size == 0 else T.min(first, extent - size)
 
 
 def _divisors(number: int) -> list[int]:

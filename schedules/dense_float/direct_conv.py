@@ -16,7 +16,7 @@ from tvm.tirx import PrimFunc
 
 from ..emit import OWNS_RESULT, core_stage
 from ..planes import Convolution
-from .blocking import Blocking
+from .blocking import Blocking, part_start
 
 KERNEL_LAYOUTS = ("OIHW", "OHWI", "HWIO")
 """Orders in which weights may come: outputs, input channels of a group, rows, columns."""
@@ -51,11 +51,11 @@ class DirectConvolution:
         waiting = (b.job_tiles, pixels * vectors, lanes) if chunks > 1 else (1, 1, 1)
 
         def first_row(v: Expr) -> Expr:
-            return _start(v % b.bands, b.job_rows, height)
+            return part_start(v % b.bands, b.job_rows, height)
 
         def first_output(v: Expr) -> Expr:
             first = v // (b.bands * conv.batch) % conv.groups * conv.outputs
-            return first + _start(v // shared, b.block, conv.outputs) if splits > 1 else first
+            return first + part_start(v // shared, b.block, conv.outputs) if splits > 1 else first
 
         def load(n: Expr, y: Expr, x: Expr, group: Expr, turn: Expr, step: Expr) -> Expr:
             """Return the input of an output pixel at a step of a run."""
@@ -102,7 +102,7 @@ class DirectConvolution:
                                     parts[t, s, o] = T.float32(0)
                         for chunk, t in T.grid(chunks, b.job_tiles):
                             y: T.let = top + t // b.across * rows
-                            x: T.let = _start(t % b.across, columns, width)
+                            x: T.let = part_start(t % b.across, columns, width)
                             for s in T.unroll(pixels * vectors):
                                 for o in T.vectorized(lanes):
                                     if chunks > 1:
@@ -144,7 +144,7 @@ class DirectConvolution:
                                             y + p // columns,
                                             x + p % columns,
                                             group * conv.outputs
-                                            + _start(ob, b.block, conv.outputs)
+                                            + part_start(ob, b.block, conv.outputs)
                                             + vector * lanes
                                             + o,
                                         ] = sums[p * vectors + vector, o]
@@ -161,7 +161,7 @@ def pack_blocks(weight: te.Tensor, layout: str, groups: int, block: int) -> te.T
     def element(group: Expr, ob: Expr, step: Expr, o: Expr) -> Expr:
         tap = step // channels
         place = {
-            "O": group * outputs + _start(ob, block, outputs) + o,
+            "O": group * outputs + part_start(ob, block, outputs) + o,
             "I": step % channels,
             "H": tap // kw,
             "W": tap % kw,
@@ -173,9 +173,3 @@ def pack_blocks(weight: te.Tensor, layout: str, groups: int, block: int) -> te.T
         element,
         name="pack_blocks",
     )
-
-
-def _start(number: Expr, size: int, extent: int) -> Expr:
-    """Return where a part begins: the last one is moved back where it would reach past the end."""
-    first = number * size
-    return first if extent % size == 0 else T.min(first, extent - size)

@@ -8,17 +8,23 @@ from ...ops.packed_signs import NEGATIVE, WORD_BITS, ZERO, words_of
 from ..planes import Convolution
 
 
-def padded_image(data: te.Tensor, conv: Convolution, repeat: int = 1) -> te.Tensor:
+def padded_image(
+    data: te.Tensor, conv: Convolution, repeat: int = 1, size: tuple[int, int] | None = None
+) -> te.Tensor:
     """Return data of any form as float32 (N, H, W, C), zeros around it, channels repeated.
+
+    `size` are the rows and columns to return, by default those of the padded image; what lies
+    further right or below is zero.
 
     `data` is float32 or int8 in the convolution's layout, or packed signs. It is returned as it
     is when it has that form already.
     """
     top, left, bottom, right = conv.geometry.padding
     channels = conv.groups * conv.channels
-    height, width = top + conv.height + bottom, left + conv.width + right
+    height, width = size or (top + conv.height + bottom, left + conv.width + right)
+    bottom, right = height - top - conv.height, width - left - conv.width
     as_it_is = data.dtype == "float32" and conv.geometry.data_layout == "NHWC" and repeat == 1
-    if as_it_is and not any(conv.geometry.padding):
+    if as_it_is and not any((top, left, bottom, right)):
         return data
 
     def pixel(n: Expr, y: Expr, x: Expr, c: Expr) -> Expr:

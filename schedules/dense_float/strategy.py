@@ -20,6 +20,7 @@ from ..shapes import shape_of
 from .blocking import FLOAT_BYTES, KNOBS, blocking_of
 from .depthwise import DepthwiseConvolution, is_depthwise, pack_taps
 from .direct_conv import KERNEL_LAYOUTS, DirectConvolution, pack_blocks
+from .filtered_conv import FilteredConvolution, filtering_of, pack_filtered
 from .float_image import padded_image, write_result
 from .matmul import emit_product
 
@@ -98,7 +99,17 @@ def legalize_conv2d(bb: relax.BlockBuilder, call: relax.Call, features: Features
     size = dict(zip(layout, shape_of(weight), strict=True))
     image = geometry.nchw(shape_of(data))
     conv = convolution(image, size["O"], (size["H"], size["W"]), geometry)
-    return _emit(bb, "conv2d", conv, data, weight, layout, features, {})
+    filtered = None if is_depthwise(conv) else filtering_of(conv, features)
+    if filtered is None:
+        return _emit(bb, "conv2d", conv, data, weight, layout, features, {})
+    packed = emit_packing(bb, pack_filtered, weight, layout=layout, sizes=filtered)
+
+    def compute(data: te.Tensor, weights: te.Tensor) -> te.Tensor:
+        image = padded_image(data, conv, size=(filtered.rows, filtered.columns))
+        result = FilteredConvolution(filtered).compute("conv2d", image, weights)
+        return write_result(result, conv, "float32")
+
+    return emit_kernel(bb, "conv2d", compute, data, packed)
 
 
 def _convolution(call: relax.Call) -> Convolution:
