@@ -1,13 +1,24 @@
 """What the compiler knows of a machine: target descriptions, vector width, instructions."""
 
-from .extensions import extensions_of, host_architecture, host_extensions, host_processor
+from .boards import BOARDS
+from .extensions import (
+    architecture_of,
+    extensions_of,
+    family_of,
+    host_architecture,
+    host_extensions,
+    host_processor,
+)
 from .features import Features, features_of
 from .parse_target import TargetLike, parse_target
 
 __all__ = [
+    "BOARDS",
     "Features",
     "TargetLike",
+    "architecture_of",
     "extensions_of",
+    "family_of",
     "features_of",
     "host_architecture",
     "host_extensions",

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from tvm.target import Target
 from tvm.target.codegen import llvm_get_cpu_features, llvm_get_vector_width
 
+from .extensions import architecture_of, family_of
+
+_VFP = {"vfp3sp": 3, "vfp3d16sp": 3, "vfp4sp": 4, "vfp4d16sp": 4, "fp-armv8": 5, "fp-armv8sp": 5}
+"""LLVM's names of ARM's float units, and their versions."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -25,6 +30,14 @@ class Features:
 
     byte_shuffle: bool
     """Whether one instruction permutes the bytes within every 128-bit lane (x86 SSSE3)."""
+    neon: bool
+    """Whether there are ARM's 128-bit vectors."""
+    dotprod: bool
+    """Whether one instruction adds four products of bytes to every 32-bit lane (ARM v8.2)."""
+    i8mm: bool
+    """Whether one instruction multiplies 2x8 by 8x2 matrices of bytes (ARM v8.6)."""
+    vfp: int
+    """Version of ARM's float unit: 3, 4 (with fused multiply-add), 5 (ARM v8), or 0 for none."""
 
     @property
     def vector_bytes(self) -> int:
@@ -36,18 +49,25 @@ def features_of(target: Target) -> Features:
     """Return the features of an LLVM target, as LLVM derives them from `mcpu` and `mattr`."""
     with target:
         names = {str(name) for name in llvm_get_cpu_features(target)}
-        architecture = str(target.attrs.get("mtriple", "")).split("-")[0]
-        if architecture.startswith("x86_64"):
-            vector_bits = _x86_vector_bits(names)
-        else:
-            vector_bits = int(llvm_get_vector_width(target))
+        default_bits = int(llvm_get_vector_width(target))
+    architecture = architecture_of(target)
+    on_arm = family_of(architecture) != "x86"
     return Features(
         architecture=architecture,
-        vector_bits=vector_bits,
+        vector_bits=_arm_vector_bits(names, default_bits) if on_arm else _x86_vector_bits(names),
         popcount="avx512vpopcntdq" in names,
         byte_permute="avx512vbmi" in names,
         byte_shuffle="ssse3" in names,
+        neon=on_arm and "neon" in names,
+        dotprod=on_arm and "dotprod" in names,
+        i8mm=on_arm and "i8mm" in names,
+        vfp=max((version for name, version in _VFP.items() if name in names), default=0),
     )
+
+
+def _arm_vector_bits(names: set[str], default: int) -> int:
+    # Schedules are written for NEON: longer vectors of SVE are of no known length.
+    return 128 if "neon" in names else default
 
 
 def _x86_vector_bits(names: set[str]) -> int:

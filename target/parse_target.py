@@ -1,9 +1,10 @@
 """Target descriptions as people write them, to the dictionary form that TVM takes.
 
 TVM no longer reads the command-line form (`"llvm -mcpu=cortex-a72"`); this project does, next to
-dictionaries, tags, `Target` objects and the alias `"host"`.
+dictionaries, tags, `Target` objects, the alias `"host"` and the names of boards.
 """
 
+import difflib
 import json
 import shlex
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, TypeAlias
 
 from tvm.target import Target
 from tvm.target.codegen import (
+    llvm_get_cpu_archlist,
     llvm_get_cpu_features,
     llvm_get_system_cpu,
     llvm_get_system_triple,
@@ -18,7 +20,8 @@ from tvm.target.codegen import (
 )
 
 from ..errors import TargetError
-from .extensions import extensions_of, host_extensions
+from .boards import BOARDS
+from .extensions import architecture_of, extensions_of, family_of, host_extensions
 
 TargetLike: TypeAlias = "str | Mapping[str, Any] | Target"
 
@@ -47,15 +50,21 @@ _ARCHITECTURES = (
 # A processor that the compiling machine's triple lacks is looked for here.
 _OTHER_TRIPLES = ("x86_64-linux-gnu", "aarch64-linux-gnu", "armv7-linux-gnueabihf")
 _OPTION_SYNONYMS = {"device": "mtriple", "target": "mtriple", "float-abi": "mfloat-abi"}
+_EXAMPLE_ATTRIBUTES = {"x86": "+avx2", "aarch64": "+dotprod", "arm": "+neon"}
+_EXAMPLES = (
+    f'"host", "llvm -mcpu=haswell", "llvm -mcpu=cortex-a72", or a board: {", ".join(BOARDS)}'
+)
 
 
 def parse_target(target: TargetLike) -> Target:
     """Return the TVM target that `target` describes.
 
-    `target` is `"host"`, the command-line form `"llvm -mcpu=haswell -mattr=+avx2"`, a tag such as
+    `target` is `"host"`, the name of a board (`"raspberry-pi-4"`) or the command-line form
+    `"llvm -mcpu=haswell -mattr=+avx2"`, both with any options, a tag such as
     `"raspberry-pi/4b-aarch64"`, a JSON string or dictionary of TVM's options, or a `Target`. A
-    missing triple follows from the cpu, that of the compiling machine first; a missing cpu is the
-    baseline of the triple, so that nothing is assumed that was not said.
+    missing triple follows from the cpu, that of the compiling machine first; with the triple
+    armv7-linux-gnueabihf floats are passed in registers. A missing cpu is the baseline of the
+    triple, so that nothing is assumed that was not said.
 
     Raises TargetError when the kind, an option, the triple, the cpu or an attribute of it is not
     known.
@@ -67,7 +76,7 @@ def parse_target(target: TargetLike) -> Target:
     if not isinstance(target, str):
         raise TargetError(
             f"A target is a string, a dictionary or a tvm.target.Target, not {target!r}. "
-            'Write for example "host" or "llvm -mcpu=haswell".'
+            f"Write for example {_EXAMPLES}."
         )
     if target == "host":
         return _complete(_tvm_target(_host_options()))
@@ -97,8 +106,8 @@ def _host_options() -> dict[str, Any]:
 def _parse_command_line_form(text: str) -> dict[str, Any]:
     words = shlex.split(text)
     if not words:
-        raise TargetError('The target is empty. Write for example "host" or "llvm -mcpu=haswell".')
-    options: dict[str, Any] = {"kind": words[0]}
+        raise TargetError(f"The target is empty. Write for example {_EXAMPLES}.")
+    options: dict[str, Any] = {"kind": "llvm", **BOARDS.get(words[0], {"kind": words[0]})}
     for word in words[1:]:
         name, equals, value = word.lstrip("-").partition("=")
         name = _OPTION_SYNONYMS.get(name, name)
@@ -133,7 +142,7 @@ def _tvm_target(description: str | dict[str, Any]) -> Target:
         # TVM raises several exception types here, depending on which parser gave up.
         raise TargetError(
             f"TVM does not know the target {description!r}: {str(error).splitlines()[0]} "
-            'Write for example "host", "llvm -mcpu=haswell" or {"kind": "llvm", "mcpu": ...}.'
+            f'Write for example {_EXAMPLES}, or {{"kind": "llvm", "mcpu": ...}}.'
         ) from error
 
 
@@ -147,14 +156,58 @@ def _check_triple(triple: Any) -> None:
 
 def _check_attributes(target: Target) -> None:
     """Refuse an attribute that LLVM does not know: it would be ignored."""
+    triple = target.attrs["mtriple"]
     for attribute in map(str, target.attrs.get("mattr", ())):
         name = attribute[1:]
-        options = {"kind": "llvm", "mtriple": target.attrs["mtriple"], "mattr": [f"+{name}"]}
+        options = {"kind": "llvm", "mtriple": triple, "mattr": [f"+{name}"]}
         if attribute[:1] not in ("+", "-") or name not in llvm_get_cpu_features(Target(options)):
             raise TargetError(
-                f"LLVM knows no attribute {attribute!r} for {target.attrs['mtriple']}. Attributes "
-                "are written +name or -name: for example +avx2."
+                f"LLVM knows no attribute {attribute!r} for {triple}. Attributes are written +name "
+                f"or -name: for example {_EXAMPLE_ATTRIBUTES[family_of(architecture_of(target))]}."
             )
+
+
+def _triple_of(target: Target) -> str:
+    """Return the triple that a target names, or the one that its cpu belongs to."""
+    said = str(target.attrs.get("mtriple", ""))
+    triples = [said] if said else [str(llvm_get_system_triple()), *_OTHER_TRIPLES]
+    cpu = str(target.attrs.get("mcpu", ""))
+    for triple in triples:
+        if not cpu or llvm_is_valid_cpu(cpu, triple):
+            return triple
+    known = {triple: _processors(triple) for triple in ([said] if said else _OTHER_TRIPLES)}
+    every = sorted({name for names in known.values() for name in names})
+    close = difflib.get_close_matches(cpu, every, 3)
+    meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    listed = "; ".join(f"for {triple}: {', '.join(names)}" for triple, names in known.items())
+    raise TargetError(
+        f"LLVM knows no processor {cpu!r} for {' or '.join(known)}.{meant} Known are {listed}."
+    )
+
+
+def _normalized(triple: str) -> str:
+    """Return the triple with its vendor: LLVM takes the second part for one, whatever it says.
+
+    Without the environment, which is then lost, code for 32-bit ARM calls functions that its
+    run-time library does not have.
+    """
+    parts = triple.split("-")
+    if len(parts) == 3 and parts[1] == "linux":
+        parts.insert(1, "unknown")
+    return "-".join(parts)
+
+
+def _processors(triple: str) -> list[str]:
+    return sorted(map(str, llvm_get_cpu_archlist(Target({"kind": "llvm", "mtriple": triple}))))
+
+
+def _options_of(target: Target) -> dict[str, Any]:
+    """Return what was said of a target, without what TVM derived from it."""
+    return {
+        str(key): value
+        for key, value in target.export().items()
+        if value and key not in ("keys", "tag") and not str(key).startswith("feature.")
+    }
 
 
 def _complete(target: Target) -> Target:
@@ -164,17 +217,11 @@ def _complete(target: Target) -> Target:
             f"The target kind {target.kind.name!r} is not supported. "
             'Supported is "llvm" (x86 and ARM processors).'
         )
-    said = str(target.attrs.get("mtriple", ""))
-    triples = [said] if said else [str(llvm_get_system_triple()), *_OTHER_TRIPLES]
-    cpu = str(target.attrs.get("mcpu", ""))
-    fitting = [triple for triple in triples if not cpu or llvm_is_valid_cpu(cpu, triple)]
-    if not fitting:
-        raise TargetError(
-            f"LLVM knows no processor {cpu!r} for {' or '.join(triples)}. Names are those of "
-            '`clang -mcpu=help`: for example "haswell", "skylake-avx512", "cortex-a72".'
-        )
-    if not said:
-        options = {str(key): value for key, value in target.export().items() if value}
-        target = _tvm_target({**options, "mtriple": fitting[0]})
+    triple = _normalized(_triple_of(target))
+    implied = {"mtriple": triple}
+    if triple.endswith("eabihf"):
+        implied["mfloat-abi"] = "hard"
+    if any(str(target.attrs.get(name, "")) != value for name, value in implied.items()):
+        target = _tvm_target({**implied, **_options_of(target), "mtriple": triple})
     _check_attributes(target)
     return target

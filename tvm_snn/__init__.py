@@ -7,6 +7,7 @@
 >>> network.save("net.snn")
 """
 
+from .compiled_network import CompiledNetwork
 from .compiler import compile, inspect, verify
 from .errors import (
     ArtifactError,
@@ -27,6 +28,7 @@ from .version import __version__
 
 __all__ = [
     "ArtifactError",
+    "CompiledNetwork",
     "LayerRow",
     "ModelError",
     "Network",

@@ -1,7 +1,8 @@
 """The artifact: one file with everything that a compiled network is.
 
 A zip archive with
-    manifest.json   format and versions, target, inputs and outputs, layers, kernels, weights, and
+    manifest.json   format and versions, target, what the machine must have (architecture,
+                    instructions, C library), inputs and outputs, layers, kernels, weights, and
                     the SHA-256 of every other member
     library.so      the machine code
     network.json    the network in Relax, without its weights, for verification
@@ -25,12 +26,13 @@ import tvm
 
 from .errors import ArtifactError
 from .files import replacing
+from .machine import Requirements
 from .relay_passes.trace_kernels import Kernel
 from .report import LayerRow, Report
 from .version import __version__
 from .weights import Weight, pack, unpack
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever an older reader would misread the file."""
 
 _MANIFEST = "manifest.json"
@@ -61,9 +63,8 @@ class Artifact:
 
     target: str
     """The target as TVM's JSON."""
-    architecture: str
-    extensions: tuple[str, ...]
-    """Instruction set extensions that the machine code may use."""
+    requirements: Requirements
+    """What the machine code asks of the machine that loads it."""
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     report: Report
@@ -153,8 +154,7 @@ def _manifest(artifact: Artifact, hashes: Mapping[str, str]) -> dict[str, Any]:
         "tvm_snn": __version__,
         "tvm": tvm.__version__,
         "target": json.loads(artifact.target),
-        "architecture": artifact.architecture,
-        "extensions": list(artifact.extensions),
+        "requirements": asdict(artifact.requirements),
         "inputs": [asdict(spec) for spec in artifact.inputs],
         "outputs": [asdict(spec) for spec in artifact.outputs],
         "layers": [asdict(row) for row in artifact.report.rows],
@@ -208,8 +208,7 @@ def _artifact(manifest: dict[str, Any], members: Mapping[str, bytes]) -> Artifac
         weights.append(unpack(data, **{**spec, "shape": tuple(spec["shape"])}))
     return Artifact(
         target=json.dumps(manifest["target"]),
-        architecture=str(manifest["architecture"]),
-        extensions=tuple(manifest["extensions"]),
+        requirements=_records(Requirements, [manifest["requirements"]])[0],
         inputs=_records(TensorSpec, manifest["inputs"]),
         outputs=_records(TensorSpec, manifest["outputs"]),
         report=Report(_records(LayerRow, manifest["layers"])),

@@ -19,9 +19,11 @@ import tvm
 from tvm import relax
 
 from .artifact import Artifact, TensorSpec
+from .compiled_network import CompiledNetwork
 from .errors import SnnError, TargetError, UnsupportedOperatorError
 from .frontend import import_model, output_names
 from .link import link
+from .machine import Requirements, this_machine
 from .network import Network
 from .ops import static_shape
 from .progress import phase
@@ -35,7 +37,7 @@ from .relay_passes.name_bindings import name_bindings
 from .relay_passes.rewrite_layers import rewrite_layers
 from .report import Report, make_report
 from .schedules.records import Records, load_records
-from .target import TargetLike, extensions_of, features_of, host_architecture, parse_target
+from .target import TargetLike, features_of, parse_target
 from .verification import Verification, seeded_inputs, verify_network
 
 
@@ -53,16 +55,18 @@ def compile(
     *,
     example_inputs: Sequence[Any] | None = None,
     records: str | Path | None = None,
-    verify: bool = True,
-) -> Network:
+    verify: bool | None = None,
+) -> CompiledNetwork:
     """Compile a model for a target.
 
     `model` is a torch.nn.Module (with `example_inputs`, whose shapes the network will have), a
     torch.export.ExportedProgram, the path of a `.pt2` or `.onnx` file, an ONNX ModelProto, or a
-    Relax IRModule. `target` is "host", "llvm -mcpu=haswell", a dictionary, tag or Target.
+    Relax IRModule. `target` is "host", a board such as "raspberry-pi-4", "llvm -mcpu=cortex-a72",
+    a dictionary, tag or Target.
     `records` is a file of tuning records (see :func:`tvm_snn.tune`) to use before those that ship
     with this package. `verify` compares the compiled network with the reference interpreter on a
-    seeded input.
+    seeded input; by default it does where this machine can run the network. The result is a
+    Network then; one for another machine can be saved, but not called.
 
     Raises ModelError for a model that cannot be read, UnsupportedOperatorError for an operator
     that is not known, TargetError for a target, RecordsError for tuning records that are malformed
@@ -70,15 +74,18 @@ def compile(
     """
     parsed = parse_target(target)
     features = features_of(parsed)
-    if features.architecture != host_architecture():
+    misfit = Requirements.of(parsed).misfit(this_machine())
+    if verify and misfit is not None:
         raise TargetError(
-            f"The target is {features.architecture}, this machine is {host_architecture()}. This "
-            "version compiles for the machine's own architecture only."
+            f"The network cannot be verified here. {misfit} Or leave `verify` out, and verify it "
+            'on a board: tvm_snn.verify(tvm_snn.connect("host:port").load(network)).'
         )
     measured = load_records(records, features, str(parsed))
-    detected = detect(model, example_inputs)
-    network = Network(build(detected, parsed, measured))
-    if verify:
+    artifact = build(detect(model, example_inputs), parsed, measured)
+    if misfit is not None:
+        return CompiledNetwork(artifact)
+    network = Network(artifact)
+    if verify or verify is None:
         verify_network(network, seeded_inputs(network.inputs))
     return network
 
@@ -99,10 +106,15 @@ def verify(model: Any, inputs: Any = None, *, target: TargetLike = "host") -> Ve
     there is; by default seeded random ones. Raises VerificationError where the two disagree,
     naming the tensor and the worst element.
     """
-    if isinstance(model, Network):
+    if isinstance(model, CompiledNetwork):
         network = model
     else:
         network = compile(model, target, example_inputs=inputs, verify=False)
+    if not isinstance(network, Network):
+        raise TargetError(
+            f"The network cannot be verified here. "
+            f"{network.artifact.requirements.misfit(this_machine())}"
+        )
     if inputs is None:
         return verify_network(network, seeded_inputs(network.inputs))
     if isinstance(inputs, Mapping):
@@ -138,17 +150,17 @@ def build(
     lifted = lift_weights(set_strategies(choices)(module))
     with phase("compiling kernels"):
         lowered = _lower(lifted.module, target)
+        library = link(lowered.executable, target)
     main = lifted.module["main"]
     inputs = main.params[: len(main.params) - len(lifted.weights)]
     return Artifact(
         target=str(target),
-        architecture=features.architecture,
-        extensions=tuple(sorted(extensions_of(target))),
+        requirements=Requirements.of(target, library.glibc),
         inputs=tuple(_spec(str(param.name), param.ty) for param in inputs),
         outputs=_output_specs(main),
         report=make_report(detected.layers, choices),
         kernels=lowered.kernels,
-        library=link(lowered.executable),
+        library=library.data,
         network=tvm.ir.save_json(lifted.module),
         weights=lifted.weights,
     )

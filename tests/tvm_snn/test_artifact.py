@@ -14,6 +14,10 @@ import tvm_snn
 from tests.compiled import small_inputs, small_network
 from tvm_snn import artifact
 from tvm_snn.artifact import read_artifact, write_artifact
+from tvm_snn.machine import Requirements
+from tvm_snn.target import parse_target
+
+REQUIREMENTS = dataclasses.asdict(Requirements.of(parse_target("host")))
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +117,10 @@ def test_a_file_that_is_no_artifact(tmp_path: Path) -> None:
     [
         ({"format": 99}, "format 99"),
         ({"tvm": "0.1"}, r"compiled with TVM 0\.1"),
-        ({"architecture": "aarch64"}, "compiled for aarch64"),
-        ({"extensions": ["avx2", "sve"]}, "a processor with sve"),
+        ({"requirements": REQUIREMENTS | {"architecture": "aarch64"}}, "compiled for aarch64"),
+        ({"requirements": REQUIREMENTS | {"extensions": ["avx2", "sve"]}}, "a processor with sve"),
+        ({"requirements": REQUIREMENTS | {"glibc": "99.1"}}, r"C library 99\.1 or newer"),
+        ({"requirements": None}, "malformed"),
         ({"weights": [{"name": "x"}]}, "malformed"),
         ({"kernels": None}, "malformed"),
         ({"inputs": [{"name": "x"}]}, "malformed"),

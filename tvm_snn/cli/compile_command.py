@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
+from ..compiled_network import CompiledNetwork
 from ..compiler import compile
+from ..network import Network
 from .models import load_model, model_arguments
 from .output import check_writable, json_option, print_report
 
@@ -22,7 +24,8 @@ from .output import check_writable, json_option, print_report
     "--target",
     default="host",
     show_default=True,
-    help='The machine to compile for: "host", "llvm -mcpu=haswell", a tag of TVM, or JSON.',
+    help='The machine to compile for: "host", a board such as "raspberry-pi-4", '
+    '"llvm -mcpu=cortex-a72", a tag of TVM, or JSON.',
 )
 @click.option(
     "--records",
@@ -31,9 +34,9 @@ from .output import check_writable, json_option, print_report
 )
 @click.option(
     "--verify/--no-verify",
-    default=True,
-    show_default=True,
-    help="Compare the result with the reference interpreter on a seeded input.",
+    default=None,
+    help="Compare the result with the reference interpreter on a seeded input.  [default: where "
+    "this machine can run it]",
 )
 @json_option
 def compile_command(
@@ -42,7 +45,7 @@ def compile_command(
     output: Path,
     target: str,
     records: Path | None,
-    verify: bool,
+    verify: bool | None,
     as_json: bool,
 ) -> None:
     """Compile MODEL and write the artifact."""
@@ -52,9 +55,14 @@ def compile_command(
     network.save(output)
     print_report(network.report(), as_json)
     if not as_json:
-        checked = "verified" if verify else "NOT verified"
         size = output.stat().st_size
         click.echo(
-            f"{checked}; wrote {output}: {size:,} bytes, "
+            f"{_checked(network, verify)}; wrote {output}: {size:,} bytes, "
             f"of which {network.artifact.weight_bytes:,} are weights"
         )
+
+
+def _checked(network: CompiledNetwork, verify: bool | None) -> str:
+    if isinstance(network, Network):
+        return "NOT verified" if verify is False else "verified"
+    return f"NOT verified: it is for another machine ({network.artifact.requirements})"

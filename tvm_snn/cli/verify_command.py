@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from ..compiler import compile
-from ..network import load
+from ..network import Network, load
 from ..verification import seeded_inputs, verify_network
 from .models import load_arrays, load_model, model_arguments
 from .output import json_option, print_json
@@ -37,8 +37,8 @@ def verify_command(
         network = load(model, num_threads=threads)
     else:
         source, examples = load_model(model, shapes)
-        network = compile(source, target, example_inputs=examples, verify=False)
-        network.num_threads = threads
+        artifact = compile(source, target, example_inputs=examples, verify=False).artifact
+        network = Network(artifact, threads)
     arrays = load_arrays(inputs) or seeded_inputs(network.inputs)
     verification = verify_network(network, arrays)
     if as_json:

@@ -34,7 +34,7 @@ def build_kernel(
             floats = builder.emit(relax.op.astype(sums, "float32"))
             output = builder.emit_output(relax.op.multiply(floats, scale))
         builder.emit_func_output(output)
-    return link(lower(builder.get(), target, _add_prepare).executable)
+    return link(lower(builder.get(), target, _add_prepare).executable, target).data
 
 
 @tvm.transform.module_pass(opt_level=0, name="AddPrepare")

@@ -1,0 +1,91 @@
+"""A compiled network, whatever machine it is for: its inputs, its report, its file."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .artifact import Artifact, TensorSpec, write_artifact
+from .errors import ArtifactError, ModelError
+from .machine import this_machine
+from .report import Report
+
+Result = NDArray | tuple[NDArray, ...]
+
+
+class CompiledNetwork:
+    """A compiled network. Where it is for this machine, it is a `Network` that can be called."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        """Show what is in an artifact; nothing of it is loaded."""
+        self.artifact = artifact
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """Name, shape and dtype of every input."""
+        return self.artifact.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Name, shape and dtype of every output."""
+        return self.artifact.outputs
+
+    def report(self) -> Report:
+        """Return what was found and chosen for every layer; `str()` of it is a table."""
+        return self.artifact.report
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to a file, from which :func:`tvm_snn.load` brings it back."""
+        write_artifact(self.artifact, path)
+
+    def check_inputs(self, arrays: Sequence[Any], named: dict[str, Any]) -> list[NDArray]:
+        """Return the inputs in order as numpy arrays; raises ModelError when they do not fit."""
+        names = [spec.name for spec in self.inputs]
+        unknown = sorted(set(named) - set(names[len(arrays) :]))
+        if len(arrays) > len(names) or unknown:
+            given = f"{len(arrays)} by position" + (f" and {unknown}" if unknown else "")
+            raise ModelError(f"The network takes {_listed(self.inputs)}; given were {given}.")
+        given_arrays = dict(zip(names, arrays, strict=False)) | named
+        missing = [name for name in names if name not in given_arrays]
+        if missing:
+            raise ModelError(f"The network takes {_listed(self.inputs)}; missing is {missing}.")
+        return [_checked(spec, given_arrays[spec.name]) for spec in self.inputs]
+
+    def __call__(self, *arrays: Any, **named: Any) -> Result:
+        """Run the network on numpy arrays or torch tensors and return numpy arrays.
+
+        Inputs are given in order, by name, or first some in order and the others by name. Returns
+        one array, or a tuple of them when the network has several outputs. Raises ModelError when
+        an input is missing, unknown, or of another shape or dtype.
+        """
+        return self._run(self.check_inputs(arrays, named))
+
+    def _run(self, arrays: Sequence[NDArray]) -> Result:
+        del arrays
+        misfit = self.artifact.requirements.misfit(this_machine())
+        raise ArtifactError(
+            f"{misfit or 'The network was not loaded.'} Save it and load it there, or run it from "
+            'here: tvm_snn.connect("host:port").load(network).'
+        )
+
+
+def _checked(spec: TensorSpec, value: Any) -> NDArray:
+    try:
+        # Tensors of torch that require gradients do not convert by themselves.
+        array = np.asarray(value.detach() if hasattr(value, "detach") else value, order="C")
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"Input {spec.name!r} cannot be read as an array ({error}). The network takes {spec}."
+        ) from error
+    if array.shape != spec.shape or str(array.dtype) != spec.dtype:
+        raise ModelError(
+            f"Input {spec.name!r} is {array.dtype}{list(array.shape)}; the network was compiled "
+            f"for {spec}. Convert the input, or compile with example inputs of its shape."
+        )
+    return array
+
+
+def _listed(specs: Sequence[TensorSpec]) -> str:
+    return "(" + ", ".join(map(str, specs)) + ")"
