@@ -56,7 +56,7 @@ def test_any_shape(
 
 
 def test_results_of_a_core_stay_in_a_buffer_of_the_job() -> None:
-    sizes = shapes((16, 16), 64, 64, 3, 1)
+    sizes = shapes((16, 16), 64, 64, 1, 1)
     module = build(residual, sizes, "llvm -mcpu=skylake-avx512")
     text = module["fused_conv2d_multiply_add_relu"].script()
     assert "result_intermediate_of_job = T.sblock_alloc_buffer" in text
