@@ -71,7 +71,7 @@ def profile(network: Network, *inputs: Any, runs: int = 20) -> Profile:
     arrays = network.check_inputs(inputs, {})
     network(*arrays)
     whole = [_seconds(network, arrays) for _ in range(runs)]
-    durations = [_kernel_seconds(network, arrays) for _ in range(runs)]
+    durations = [kernel_seconds(network, arrays) for _ in range(runs)]
     kernels = tuple(
         KernelTime(kernel.function, kernel.computes, 1e6 * statistics.median(times))
         for kernel, times in zip(
@@ -92,7 +92,7 @@ def _seconds(network: Network, arrays: Sequence[Any]) -> float:
     return time.perf_counter() - start
 
 
-def _kernel_seconds(network: Network, arrays: Sequence[Any]) -> list[float]:
+def kernel_seconds(network: Network, arrays: Sequence[Any]) -> list[float]:
     """Run once and return the seconds of each kernel call in order."""
     durations: list[float] = []
     started = 0.0

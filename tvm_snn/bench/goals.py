@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from .kernels import BINARY, FLOAT_DATA, PAIRS_32, PAIRS_64, SINGLE
 from .networks import COMPILED, COMPILING, UNTUNED
-from .peers import FLOAT32, INT8
-from .rows import OURS, Row, distinct, fastest, select
+from .peers import FLOAT32, INT8, INT8_WITHOUT_AMX
+from .rows import OURS, Row, distinct, fastest, of_kind, select
 from .sums import bnn_rows, sixteen_convs
 from .table import Table
 from .timing import Timing
@@ -55,7 +55,7 @@ def ratios_of(rows: Sequence[Row]) -> list[Ratio]:
 
 def _layer_ratios(rows: Sequence[Row]) -> list[Ratio]:
     wide, narrow = (select(rows, target=target) for target in (_WIDE, _NARROW))
-    float32, int8 = (select(rows, kind=kind) for kind in (FLOAT32, INT8))
+    float32, int8, vnni = (of_kind(rows, kind) for kind in (FLOAT32, INT8, INT8_WITHOUT_AMX))
     single, pairs_64, pairs_32, float_data = (
         select(wide, kind=kind.name) for kind in (SINGLE, PAIRS_64, PAIRS_32, FLOAT_DATA)
     )
@@ -66,6 +66,7 @@ def _layer_ratios(rows: Sequence[Row]) -> list[Ratio]:
         ("paired units, K = 64, over the best BNN", 2.2, pairs_64, bnn),
         ("paired units, K = 32, over the best BNN", 2.2, pairs_32, bnn),
         ("single units over the best int8", 4.0, single, int8),
+        (f"single units over the best {INT8_WITHOUT_AMX}", 4.0, single, vnni),
         ("single units over the best float32", 15.0, single, float32),
         (f"{_NARROW}: single units over our own BNN", 2.4, narrow_single, narrow_bnn),
         (f"16 convs, W1A32, {_WIDE}: over the best float32", 3.5, float_data, float32),
@@ -82,8 +83,8 @@ def _network_ratios(rows: Sequence[Row]) -> list[Ratio]:
     network = select(rows, subject="resnet18 W1A1, batch 1")
     ours = fastest(select(network, kind=f"{COMPILED}, tau 5"))
     ratios = []
-    for kind, goal in ((FLOAT32, 6.0), (INT8, 1.8)):
-        other = fastest(select(network, kind=kind))
+    for kind, goal in ((FLOAT32, 6.0), (INT8, 1.8), (INT8_WITHOUT_AMX, 1.8)):
+        other = fastest(of_kind(network, kind))
         if ours is not None and other is not None:
             what = f"whole network, W1A1, 224x224: over the best {kind}"
             ratios.append(Ratio(what, goal, ours.microseconds, other.microseconds))

@@ -1,7 +1,8 @@
 """Our own kernels as contenders: every strategy for a layer, each compiled alone.
 
 What is timed is what a layer is inside a compiled network: data as the layer before left them
-(packed signs, or float32), the convolution, and the factor of each output channel, to float32.
+(packed signs, or float32), the convolution, and the factor of each output channel, to float32. The
+kernel is timed alone (see `kernel_clock`).
 """
 
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from ..errors import VerificationError
 from ..ops import OPERATORS
 from ..ops.packed_signs import pack
 from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower
-from ..schedules import candidates, choose, subset_gather
+from ..schedules import candidates, subset_gather
 from ..schedules.operation import Operation
 from ..schedules.records import Records, shipped_records
 from ..schedules.subset_gather.responses import with_known_subset
 from ..target import features_of
+from .kernel_clock import kernel_contender
 from .layers_of_resnet18 import Layer
 from .timing import Contender
 
@@ -68,22 +70,27 @@ def kernels(layer: Layer, kind: Kind, target: Target) -> Iterator[Kernel]:
     reference = OPERATORS[operation.operator].reference
     expected = reference(*operands, **layer.attrs) * layer.scale()
     record = Records(shipped_records()).find(operation, features)
-    chosen = None if record else choose(operation.call(), features)[0].name
+    able = candidates(_known(operation.call(), kind, operands), features)
     ways = [
-        (strategy.name, strategy.name == chosen, operation.call(strategy.name))
-        for strategy in candidates(operation.call(), features)
+        (strategy.name, strategy is able[0] and record is None, operation.call(strategy.name))
+        for strategy in able
     ]
     if record is not None:
         call = operation.call(record.strategy, record.config)
         ways.append((f"{record.strategy} (tuned)", True, call))
     for name, is_chosen, call in ways:
         if name.startswith(subset_gather.NAME):
-            call = with_known_subset(call, operands[1])
+            call = _known(call, kind, operands)
         contender = _compiled(call, [*operands, layer.scale()], target)
         contender.run()
         if not np.allclose(contender.result(), expected, rtol=1e-4, atol=1e-3):
             raise VerificationError(f"{name} gives a wrong result for {layer.name}.")
         yield Kernel(name, is_chosen, contender)
+
+
+def _known(call: relax.Call, kind: Kind, operands: list[NDArray]) -> relax.Call:
+    """Tell a call its subset, as a network does, if it has one."""
+    return call if kind.kernels is None else with_known_subset(call, operands[1])
 
 
 def _operands(layer: Layer, kind: Kind) -> list[NDArray]:
@@ -115,8 +122,8 @@ def _compiled(call: relax.Call, arrays: list[NDArray], target: Target) -> Conten
             floats = builder.emit(relax.op.astype(sums, "float32"))
             output = builder.emit_output(relax.op.multiply(floats, scale))
         builder.emit_func_output(output)
-    machine = relax.VirtualMachine(lower(builder.get(), target).executable, tvm.cpu())
+    library = lower(builder.get(), target).executable.jit()
+    machine = relax.VirtualMachine(library, tvm.cpu())
     data, *weights = [tvm.runtime.tensor(array) for array in arrays]
     packed = machine[TRANSFORM_WEIGHTS](tvm.runtime.convert(weights))
-    main = machine["main"]
-    return Contender(lambda: main(data, *packed), lambda: main(data, *packed).numpy())
+    return kernel_contender(library, machine, [data, *packed])

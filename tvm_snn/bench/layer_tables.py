@@ -4,12 +4,22 @@ from collections.abc import Sequence
 
 from .kernels import BINARY, KINDS
 from .layers_of_resnet18 import LAYERS
-from .peers import FLOAT32, INT8
-from .rows import OURS, Row, distinct, fastest, select
+from .peers import FLOAT32, INT8, INT8_WITHOUT_AMX
+from .rows import OURS, Row, distinct, fastest, of_kind, select
 from .sums import sixteen_convs
 from .table import Table
 
 _Column = tuple[str, list[Row]]
+_TERMS = (
+    "Everybody is timed for the convolution alone. Ours: the kernel, called directly, from packed "
+    "signs (or float32) to float32 times the factor of each output; the codes of patches and the "
+    "tables are made inside of it. OpenVINO: its own profile of the convolution's node, in whole "
+    "microseconds: binary from packed signs to float32 without factors, int8 from uint8 to int8. "
+    "Neither is charged for packing signs, which the layer before does. onnxruntime: a run of a "
+    "session with its operands bound; PyTorch: a call; both have no clock for less. TVM: the "
+    "function, called directly. A time is the median of that third of the rounds in which it is "
+    "the shortest. Other engines use what the processor has, whatever our target."
+)
 
 
 def layer_tables(rows: Sequence[Row]) -> list[Table]:
@@ -48,7 +58,7 @@ def _overview(rows: Sequence[Row], target: str, threads: int) -> Table:
     table = Table(
         f"Layers, {target}, {_threads(threads)}: microseconds of the fastest, and which it is",
         ["layer", *(name for name, _ in columns)],
-        note="Other engines use what the processor has, whatever our target.",
+        note=_TERMS,
     )
     for layer in LAYERS:
         if select(rows, subject=layer):
@@ -64,8 +74,8 @@ def _overview(rows: Sequence[Row], target: str, threads: int) -> Table:
 def _columns(rows: Sequence[Row], target: str) -> list[_Column]:
     ours = [(kind.name, select(rows, kind=kind.name, target=target)) for kind in KINDS]
     others = [
-        (f"{kind}, others", [row for row in select(rows, kind=kind) if row.engine != OURS])
-        for kind in (BINARY.name, INT8, FLOAT32)
+        (f"{kind}, others", [row for row in of_kind(rows, kind) if row.engine != OURS])
+        for kind in (BINARY.name, INT8, INT8_WITHOUT_AMX, FLOAT32)
     ]
     return [(name, own) for name, own in (*ours, *others) if own]
 

@@ -1,6 +1,6 @@
 """Measure the layers of ResNet-18: all our strategies, and the convolutions of other engines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.progress import Progress
 from tvm.target import Target
@@ -12,7 +12,7 @@ from .layers_of_resnet18 import Layer
 from .peers import Peer
 from .peers.convolutions import check
 from .rows import OURS, Row
-from .timing import Contender, interleaved
+from .timing import Timed, interleaved
 
 _Key = tuple[str, str, str, str, bool]
 """Kind, target, engine, kernel, chosen: the fields of a row that tell contenders apart."""
@@ -29,13 +29,13 @@ def measure_layers(
     rounds: int,
     progress: Progress,
     kinds: Sequence[Kind] = KINDS,
-) -> list[Row]:
-    """Time every contender for every layer, at each number of threads.
+) -> Iterator[list[Row]]:
+    """Time every contender, at each number of threads; yields the rows of one layer after another.
 
     Raises VerificationError when a contender computes something else than the layer.
     """
-    rows = []
     for layer in progress.track(layers, description="layers"):
+        rows = []
         ours = _ours(layer, targets, kinds, progress)
         for count in threads:
             contenders = ours | _of_peers(layer, peers, count)
@@ -43,14 +43,14 @@ def measure_layers(
             rest = REST if count > 1 else 0.0
             for key, timing in interleaved(contenders, rounds, progress, rest).items():
                 rows.append(Row(layer.name, *key, threads=count, microseconds=timing))
-    return rows
+        yield rows
 
 
 def _ours(
     layer: Layer, targets: Mapping[str, Target], kinds: Sequence[Kind], progress: Progress
-) -> dict[_Key, Contender]:
+) -> dict[_Key, Timed]:
     task = progress.add_task(f"compiling {layer.name}", total=len(targets) * len(kinds))
-    contenders: dict[_Key, Contender] = {}
+    contenders: dict[_Key, Timed] = {}
     for name, target in targets.items():
         for kind in kinds:
             for kernel in kernels(layer, kind, target):
@@ -64,8 +64,8 @@ def _key(kind: Kind, target: str, kernel: Kernel) -> _Key:
     return kind.name, target, OURS, kernel.name, kernel.chosen
 
 
-def _of_peers(layer: Layer, peers: Sequence[Peer], threads: int) -> dict[_Key, Contender]:
-    contenders: dict[_Key, Contender] = {}
+def _of_peers(layer: Layer, peers: Sequence[Peer], threads: int) -> dict[_Key, Timed]:
+    contenders: dict[_Key, Timed] = {}
     for peer in peers:
         for kind, contender in peer.layer_contenders(layer, threads).items():
             if not check(layer, kind, contender.result()):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ..schedules.operation import KERNELS
 from ..target import host_processor
 from ..threads import usable_cores
 from ..version import __version__
@@ -16,22 +17,22 @@ _INSTRUCTIONS = (
     *("avx_vnni", "amx_int8", "amx_bf16"),
 )
 """Those that decide which kernels of which engine can run, by Linux's names."""
-_LIMIT = "ONEDNN_MAX_CPU_ISA"
+LIMITING = "ONEDNN_MAX_CPU_ISA"
 """The variable that keeps OpenVINO and PyTorch from some of them."""
 
 
 def machine() -> dict[str, str]:
     """Return the facts, by what they are called in a table."""
-    present = _instructions()
+    present = instructions()
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "processor": host_processor(),
         "instructions": " ".join(name for name in _INSTRUCTIONS if name in present),
-        _LIMIT: os.environ.get(_LIMIT, "not set"),
+        LIMITING: os.environ.get(LIMITING, "not set"),
         "usable cores": str(usable_cores()),
         "load before the run": f"{os.getloadavg()[0]:.1f}",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "tvm_snn": __version__,
+        "tvm_snn": f"{__version__}, kernels {KERNELS}",
         **{name: _version(name) for name in _PACKAGES},
     }
 
@@ -43,7 +44,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _instructions() -> list[str]:
+def instructions() -> list[str]:
     """Return what Linux says that the first processor can do, or nothing."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from .networks import COMPILED, COMPILING, RELU
-from .peers import FLOAT32, INT8
-from .rows import OURS, Row, distinct, fastest, select
+from .peers import FLOAT32, INT8, INT8_WITHOUT_AMX
+from .rows import OURS, Row, distinct, fastest, of_kind, select
 from .table import Table
 
-_PEERS = (FLOAT32, INT8, FLOAT32 + RELU, INT8 + RELU)
+_KINDS = (FLOAT32, INT8, INT8_WITHOUT_AMX)
+_PEERS = (*_KINDS, *(kind + RELU for kind in _KINDS))
 _NOTE = (
-    "Times are medians in milliseconds; in brackets, how many times faster ours is. ReLU: the "
+    "Whole calls, from numpy to numpy; times are medians in milliseconds, of that third of the "
+    "rounds in which they are the shortest; in brackets, how many times faster ours is. ReLU: the "
     "network with plain ReLU layers instead of what a binary network has around its convolutions."
 )
 
@@ -49,7 +51,7 @@ def _overview(rows: Sequence[Row], threads: int) -> Table:
         what, _, version = ours.kind.partition(", ")
         if what != COMPILED:
             continue
-        others = [fastest(select(rows, subject=ours.subject, kind=kind)) for kind in peers]
+        others = [fastest(of_kind(select(rows, subject=ours.subject), kind)) for kind in peers]
         compiling = fastest(select(rows, subject=ours.subject, kind=f"{COMPILING}, {version}"))
         table.rows.append(
             [

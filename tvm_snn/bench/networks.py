@@ -1,7 +1,7 @@
 """Measure whole networks: compiled by us, and in other engines as float32 and int8."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from .layers import REST
 from .peers import FLOAT32, Peer
 from .peers.exported import ExportedNetwork
 from .rows import OURS, Row
-from .timing import Contender, Timing, interleaved
+from .timing import Contender, Timed, Timing, interleaved
 
 COMPILED, COMPILING = "compiled", "time to compile"
 UNTUNED = "tau 5, without tuning records"
@@ -40,14 +40,15 @@ def measure_networks(
     threads: Sequence[int],
     rounds: int,
     progress: Progress,
-) -> list[Row]:
-    """Time every case in every engine, at each number of threads; `name` names our target.
+) -> Iterator[list[Row]]:
+    """Time every case in every engine, at each number of threads; yields the rows of each case.
 
-    Raises VerificationError when our result is not that of the other engines.
+    `name` names our target. Raises VerificationError when our result is not that of the other
+    engines.
     """
-    rows = []
     target = parse_target(name)
     for case in progress.track(cases, description="networks"):
+        rows = []
         task = progress.add_task(f"compiling {case.name}", total=None)
         data = case.data()
         ours = {}
@@ -61,7 +62,7 @@ def measure_networks(
         others = _exported(case)
         progress.remove_task(task)
         for count in threads:
-            contenders = {
+            contenders: dict[tuple[str, str], Timed] = {
                 (kind, peer.NAME): contender
                 for suffix, network in others.items()
                 for peer in peers
@@ -76,7 +77,7 @@ def measure_networks(
             for (kind, engine), timing in interleaved(contenders, rounds, progress, rest).items():
                 ours_target = name if engine == OURS else ""
                 rows.append(Row(case.name, kind, ours_target, engine, "", False, count, timing))
-    return rows
+        yield rows
 
 
 def _version(tau: int | None) -> str:
@@ -112,12 +113,12 @@ def _exported(case: Case) -> dict[str, ExportedNetwork]:
 
 def _of_peer(
     peer: Peer, network: ExportedNetwork, threads: int, suffix: str
-) -> Iterator[tuple[str, Contender]]:
+) -> Iterator[tuple[str, Timed]]:
     for kind, contender in peer.network_contenders(network, threads).items():
         yield kind + suffix, contender
 
 
-def _check(case: Case, result: object, contenders: dict[tuple[str, str], Contender]) -> None:
+def _check(case: Case, result: object, contenders: Mapping[tuple[str, str], Timed]) -> None:
     for (kind, engine), contender in contenders.items():
         if kind != FLOAT32:
             continue

@@ -4,12 +4,39 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ..errors import SnnError
 from ..files import replacing
 from .goals import Ratio
 from .rows import Row
 from .table import Table
+from .timing import Timing
+
+_PASSING = ("date", "load before the run")
+"""Facts that may differ between two runs whose rows stand in one table."""
+
+
+def read_rows(folder: Path, name: str, facts: Mapping[str, str]) -> list[Row]:
+    """Return the rows of an earlier NAME.json, none if it is not there.
+
+    Raises SnnError when it was measured on another machine or by other versions, or is damaged.
+    """
+    path = folder / f"{name}.json"
+    if not path.exists():
+        return []
+    try:
+        data = json.loads(path.read_text())
+        other = [key for key in facts if facts[key] != data["facts"].get(key)]
+        rows = [_row(entry) for entry in data["rows"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SnnError(f"{path} holds no rows of a benchmark: {error!r}.") from error
+    if differing := [key for key in other if key not in _PASSING]:
+        raise SnnError(
+            f"{path} was measured under other conditions ({', '.join(differing)}), so its rows do "
+            "not belong into one table with new ones. Measure everything, or choose another folder."
+        )
+    return rows
 
 
 def write_results(
@@ -37,3 +64,7 @@ def write_results(
     except OSError as error:
         raise SnnError(f"Cannot write to {folder}: {error.strerror or error}.") from error
     return list(texts)
+
+
+def _row(entry: dict[str, Any]) -> Row:
+    return Row(**entry | {"microseconds": Timing(**entry["microseconds"])})

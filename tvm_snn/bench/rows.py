@@ -7,6 +7,9 @@ from typing import Any
 from .timing import Timing
 
 OURS = "tvm_snn"
+WITHOUT_AMX = " without AMX"
+"""Part of a kind, as in "int8 without AMX, ReLU"."""
+_USES_AMX = "OpenVINO"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,19 @@ class Row:
 def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     """Return the rows whose fields are as wanted."""
     return [row for row in rows if all(getattr(row, key) == wanted[key] for key in wanted)]
+
+
+def of_kind(rows: Iterable[Row], kind: str) -> list[Row]:
+    """Return the rows of a kind, and those of another kind that hold for it as well.
+
+    int8 without AMX: only OpenVINO makes use of AMX. onnxruntime is as fast where the system
+    refuses it.
+    """
+    own = select(rows, kind=kind)
+    plain, _, suffix = kind.partition(WITHOUT_AMX)
+    if not own or WITHOUT_AMX not in kind:
+        return own
+    return own + [row for row in select(rows, kind=plain + suffix) if row.engine != _USES_AMX]
 
 
 def fastest(rows: Iterable[Row]) -> Row | None:

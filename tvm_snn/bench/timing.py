@@ -1,33 +1,63 @@
 """Interleaved timing: all contenders take turns, so that a slow moment of the machine hits all."""
 
+import itertools
 import statistics
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from numpy.typing import NDArray
 from rich.progress import Progress
 
 _TURN, _WARM = 3e-3, 1e-3
 """Seconds of a contender's turn that are timed, and that it runs before."""
+_BLOCKS, _BLOCK = 3, 5
+"""Most blocks that the rounds are cut into, and the least rounds of one."""
+_PATIENCE = 15.0
+"""Seconds after which no round starts, once there were enough for a block."""
 
 _Key = TypeVar("_Key", bound=Hashable)
 
 
+class Timed(Protocol):
+    """What can take its turn."""
+
+    @property
+    def kernel(self) -> str:
+        """What the engine calls the kernel, where it says."""
+
+    def turn(self, seconds: float) -> float:
+        """Run for so long, at least once; return the mean of a run in microseconds."""
+
+    def result(self) -> NDArray:
+        """Return what the last run computed; for checks, never timed."""
+
+
 @dataclass(frozen=True)
 class Contender:
-    """Something to be timed."""
+    """Something to be timed in this process."""
 
     run: Callable[[], object]
     """Does the work once."""
     result: Callable[[], NDArray]
-    """Returns what the last run computed; for checks, never timed."""
     reported: Callable[[], float] | None = None
     """Microseconds of the last run by the engine's own account, taken in place of the clock's:
     where the way into the engine and out of it should not be charged to a single layer."""
     kernel: str = ""
-    """What the engine calls the kernel, where it says."""
+
+    def turn(self, seconds: float) -> float:
+        """Run for so long, at least once; return the mean of a run in microseconds."""
+        calls, reported, start = 0, 0.0, time.perf_counter()
+        while True:
+            self.run()
+            calls += 1
+            if self.reported is not None:
+                reported += self.reported()
+            passed = time.perf_counter() - start
+            if passed > seconds:
+                total = passed * 1e6 if self.reported is None else reported
+                return total / calls
 
 
 @dataclass(frozen=True)
@@ -40,10 +70,10 @@ class Timing:
     upper: float
 
     @classmethod
-    def of(cls, samples: list[float]) -> "Timing":
+    def of(cls, samples: Sequence[float]) -> "Timing":
         """Summarize the samples."""
         if len(samples) < 2:
-            return cls(*samples * 4)
+            return cls(*[*samples] * 4)
         lower, median, upper = statistics.quantiles(samples, n=4)
         return cls(min(samples), median, lower, upper)
 
@@ -54,35 +84,37 @@ class Timing:
 
 
 def interleaved(
-    contenders: Mapping[_Key, Contender], rounds: int, progress: Progress, rest: float = 0.0
+    contenders: Mapping[_Key, Timed], rounds: int, progress: Progress, rest: float = 0.0
 ) -> dict[_Key, Timing]:
-    """Time the contenders in turn, round after round.
+    """Time the contenders in turn, round after round, and return the timing of each.
 
     In its turn a contender first runs for a millisecond, so that it finds its own data in the
     caches, then until three have passed; the turn counts as the mean of these. `rest` seconds of
-    sleep come before each turn: idle threads of the engine before need them to stop spinning.
+    sleep come before each turn: idle threads of the engine before need them to stop spinning. Slow
+    contenders get fewer rounds, but never fewer than a block.
     """
     samples: dict[_Key, list[float]] = {key: [] for key in contenders}
     task = progress.add_task("measuring", total=rounds)
-    for _ in range(rounds):
+    end = time.monotonic() + _PATIENCE
+    for number in range(rounds):
+        if number >= _BLOCK and time.monotonic() > end:
+            break
         for key, contender in contenders.items():
             time.sleep(rest)
-            _turn(contender, _WARM)
-            samples[key].append(_turn(contender, _TURN))
+            contender.turn(_WARM)
+            samples[key].append(contender.turn(_TURN))
         progress.advance(task)
     progress.remove_task(task)
-    return {key: Timing.of(values) for key, values in samples.items()}
+    return {key: quietest(values) for key, values in samples.items()}
 
 
-def _turn(contender: Contender, seconds: float) -> float:
-    """Run for so long, at least once; return the mean of a run in microseconds."""
-    calls, reported, start = 0, 0.0, time.perf_counter()
-    while True:
-        contender.run()
-        calls += 1
-        if contender.reported is not None:
-            reported += contender.reported()
-        passed = time.perf_counter() - start
-        if passed > seconds:
-            total = passed * 1e6 if contender.reported is None else reported
-            return total / calls
+def quietest(samples: Sequence[float]) -> Timing:
+    """Return the timing of that third of the rounds whose median is the shortest.
+
+    Machines have slow spells that last longer than a round: other work on the same core, or on the
+    other hardware thread of it that a virtual machine does not see.
+    """
+    blocks = max(1, min(_BLOCKS, len(samples) // _BLOCK))
+    bounds = [len(samples) * block // blocks for block in range(blocks + 1)]
+    timings = [Timing.of(samples[start:end]) for start, end in itertools.pairwise(bounds)]
+    return min(timings, key=lambda timing: timing.median)

@@ -49,6 +49,11 @@ from ..threads import check_threads
     help="Tune TVM's own float32 convolution first, unless its record is in the output folder.",
 )
 @click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep what the output folder has of this machine and these versions; measure the rest.",
+)
+@click.option(
     "-o",
     "--output",
     default="benchmarks/results",
@@ -64,13 +69,15 @@ def bench_command(
     target: str,
     threads: tuple[int, ...],
     trials: int,
+    resume: bool,
     output: Path,
 ) -> None:
     """Measure layers and whole networks next to onnxruntime, OpenVINO, PyTorch and TVM.
 
-    All run in this process and take turns. Engines that are not installed are left out; all of
-    them come with `pip install tvm_snn[bench]`. oneDNN's variable ONEDNN_MAX_CPU_ISA, as in
-    AVX512_CORE_VNNI, keeps OpenVINO from instructions such as AMX.
+    All take turns. Engines that are not installed are left out; all of them come with
+    `pip install tvm_snn[bench]`. On a processor with AMX, which OpenVINO's int8 uses, it is
+    measured without AMX, too, in a process of its own. Results are written after each layer and
+    each network; --resume goes on from there.
     """
     try:
         from ..bench.cases import cases
@@ -92,6 +99,7 @@ def bench_command(
         quick=quick,
         trials=trials,
         output=output,
+        resume=resume,
     )
     console = Console(markup=False, highlight=False)
     # Tables that go to a file need not fit a terminal.

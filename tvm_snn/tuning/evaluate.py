@@ -5,6 +5,7 @@ MetaSchedule's runners call these functions in worker processes, which import th
 
 import os
 import signal
+import statistics
 import sys
 import threading
 from collections.abc import Sequence
@@ -31,6 +32,14 @@ NO_SERVER = "no server with the key "
 """How the message starts when all servers are gone or busy."""
 _FREE_SECONDS = 30
 _TOLERANCE = 1e-4
+_WARM = EvaluatorConfig(number=1, repeat=1, min_repeat_ms=4)
+_COLD = EvaluatorConfig(number=1, repeat=3, min_repeat_ms=0)
+_FLUSHED = 2 << 20
+"""Bytes that are copied before a cold run: what a second-level cache holds."""
+
+Times = tuple[list[float], list[float]]
+"""Seconds of a kernel round by round: warm, when it has just run, and cold, after other work has
+taken its place in the caches, as in a network."""
 _CONFIGURE = "runtime.config_threadpool"
 _BIG_CORES = 1
 """A mode of TVM's thread pool: the faster ones where cores differ, else all."""
@@ -134,14 +143,19 @@ class Kernel:
         packed = packed if isinstance(packed, tuple) else (packed,)
         self._machine.set_input(MAIN, data, *packed)
 
-    def seconds(self, config: EvaluatorConfig) -> list[float]:
-        """Return mean times of single runs, `config.repeat` of them."""
-        evaluator = self._machine.time_evaluator(
+    def seconds(self, config: EvaluatorConfig, flushed: int = 0) -> list[float]:
+        """Return mean times of single runs, `config.repeat` of them.
+
+        Before each of these so many bytes are copied, which leaves nothing of the kernel's own in a
+        cache of that size.
+        """
+        evaluator = self._machine.module.time_evaluator(
             _RUN,
             self._device,
             number=config.number,
             repeat=config.repeat,
             min_repeat_ms=config.min_repeat_ms,
+            cache_flush_bytes=flushed,
         )
         return [float(second) for second in evaluator(MAIN).results]
 
@@ -157,8 +171,8 @@ def compare(
     rounds: int,
     threads: int,
     tracker: RPCConfig | None,
-) -> list[list[float]]:
-    """Measure kernels of one operation in turns; returns seconds, a list of `rounds` for each.
+) -> list[Times]:
+    """Measure kernels of one operation in turns; returns seconds, `rounds` of them for each.
 
     Before that each one's result is checked, on data with and without zeros: a sum of signs must
     be equal bit for bit. Raises TuningError naming the kernel's place in `paths` when it is not.
@@ -178,11 +192,11 @@ def compare(
         kernels = [Kernel(library, device, tensors) for library in libraries]
         for place, kernel in enumerate(kernels):
             _check(kernel.result(), expected, operation, place)
-    config = EvaluatorConfig(number=1, repeat=1, min_repeat_ms=4)
-    times: list[list[float]] = [[] for _ in kernels]
+    times: list[Times] = [([], []) for _ in kernels]
     for _ in range(rounds):
-        for kernel, own in zip(kernels, times, strict=True):
-            own += kernel.seconds(config)
+        for kernel, (warm, cold) in zip(kernels, times, strict=True):
+            warm += kernel.seconds(_WARM)
+            cold.append(statistics.median(kernel.seconds(_COLD, _FLUSHED)))
     return times
 
 

@@ -19,6 +19,7 @@ from ..ops import LAYERS
 from ..schedules.operation import Operation
 from ..schedules.strategy import STRATEGIES
 from ..target import Features
+from .kernel import measured_call
 from .operands import result_type
 from .space import Point, point_of
 
@@ -46,7 +47,7 @@ class PointFeatures(PyFeatureExtractor):
     def row(self, operation: Operation, point: Point) -> NDArray[np.float64]:
         """Return the numbers of one point."""
         cycles = STRATEGIES[point.strategy].cycles(
-            operation.call(point.strategy, point.config), self.features
+            measured_call(operation, point.strategy, point.config), self.features
         )
         config = point.config
         return np.array(

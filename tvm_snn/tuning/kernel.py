@@ -8,13 +8,30 @@ from tvm.target import Target
 
 from ..link import link
 from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower
+from ..schedules import subset_gather
 from ..schedules.operation import Operation
-from .operands import scale_shape
+from ..schedules.subset_gather.responses import with_known_subset
+from .operands import random_subset, scale_shape
 
 MAIN = "main"
 """Function of a kernel's library: takes the data and what PREPARE gives."""
 PREPARE = "prepare"
 """Function that packs the weights: takes them and the factors one by one."""
+
+
+def measured_call(
+    operation: Operation, strategy: str = "", config: Mapping[str, int] | None = None
+) -> relax.Call:
+    """Return a call of an operation that knows the subset which it will be measured with.
+
+    In a network the subset is a constant, too: one strategy writes its sums out, and the cost model
+    counts on that.
+    """
+    call = operation.call(strategy, config)
+    weights = operation.operands[1:]
+    if len(weights) == 2 and strategy in ("", subset_gather.NAME):
+        return with_known_subset(call, random_subset(weights[0][1]))
+    return call
 
 
 def build_kernel(
@@ -24,7 +41,7 @@ def build_kernel(
 
     The factor and the conversion to float32 fuse into the kernel as in a network.
     """
-    call = operation.call(strategy, config)
+    call = measured_call(operation, strategy, config)
     scale = relax.Var("scale", relax.TensorType(scale_shape(operation), "float32"))
     parameters = [*call.args, scale]
     builder = relax.BlockBuilder()

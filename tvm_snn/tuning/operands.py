@@ -1,5 +1,6 @@
 """Operands to measure and to check a kernel with: random, and valid for the operator."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 from ..ops import LAYERS, static_shape
 from ..ops.packed_signs import pack, words_of
 from ..schedules.operation import Operation
+
+_SUBSET_SEED = 5
+_MOST_BITS = 62
+"""Weights of a subset kernel that can be drawn as one number."""
 
 Operand = tuple[str, tuple[int, ...]]
 """Dtype and shape."""
@@ -31,19 +36,35 @@ def random_operands(types: Sequence[Operand], zeros: float, seed: int = 0) -> li
     """Return the operands of a layer and the factors that its result is multiplied with.
 
     `types` are dtype and shape of the data, the weights (a subset and indices into it, or weights
-    of +1 and -1) and the factors. Indices lie inside of the subset. `zeros` is the share of zeros
-    among data that are signs.
+    of +1 and -1) and the factors. The subset is that of :func:`random_subset`, and indices lie
+    inside of it. `zeros` is the share of zeros among data that are signs.
     """
     generator = np.random.default_rng(seed)
     (dtype, shape), *weights, (_, factors) = types
-    arrays = [generator.choice(np.array([-1, 1], np.int8), weights[0][1])]
     if len(weights) == 2:
+        arrays: list[NDArray] = [random_subset(weights[0][1])]
         kernels = weights[0][1][0]
         arrays.append(generator.integers(0, kernels, weights[1][1]).astype(np.uint8))
+    else:
+        arrays = [generator.choice(np.array([-1, 1], np.int8), weights[0][1])]
     data = _data(generator, dtype, shape, zeros, _group_channels([shape for _, shape in weights]))
     # Of either sign, as BatchNorm leaves them.
     scale = generator.uniform(0.5, 2, factors) * generator.choice([-1, 1], factors)
     return [data, *arrays, scale.astype(np.float32)]
+
+
+def random_subset(shape: Sequence[int]) -> NDArray[np.int8]:
+    """Return kernels of +1 and -1, no two of them equal, the same ones for the same shape (K, ...).
+
+    A kernel may be compiled for these: what it is measured with later has them, too.
+    """
+    kernels, bits = shape[0], math.prod(shape[1:])
+    generator = np.random.default_rng(_SUBSET_SEED)
+    if bits > _MOST_BITS or kernels > 1 << bits:
+        return generator.choice(np.array([-1, 1], np.int8), tuple(shape))
+    codes = generator.choice(1 << bits, kernels, replace=False)
+    signs = np.where(codes[:, None] >> np.arange(bits) & 1, 1, -1)
+    return signs.reshape(tuple(shape)).astype(np.int8)
 
 
 def reference(operation: Operation, operands: Sequence[NDArray]) -> NDArray[np.float32]:

@@ -106,7 +106,8 @@ def _finish(
     """Compare the best of a task with the default, and write or take away its record."""
     measured = len(found.seconds)
     if not measured:
-        return TunedLayer(task, 0, None, f"not measured: {found.failures[0]}")
+        cause = next(iter(found.failures), "the time was over before its turn")
+        return TunedLayer(task, 0, None, f"not measured: {cause}")
     others, earlier = _records_of_others(task, setting)
     try:
         final = compare(

@@ -18,7 +18,7 @@ from tvm.support.popen_pool import PopenPoolExecutor
 from ..errors import TuningError
 from ..schedules.operation import Operation
 from . import evaluate
-from .evaluate import last_line
+from .evaluate import Times, last_line
 
 LOCAL = "local"
 _RPC = re.compile(r"rpc://(?P<host>[^:/]+|\[[^\]]+\]):(?P<port>\d+)/(?P<key>[^/]+)")
@@ -109,8 +109,8 @@ class Comparer:
             initializer=evaluate.start_worker,
         )
 
-    def __call__(self, operation: Operation, paths: list[str], rounds: int) -> list[list[float]]:
-        """Return `rounds` times in seconds for each of the libraries; see `evaluate.compare`.
+    def __call__(self, operation: Operation, paths: list[str], rounds: int) -> list[Times]:
+        """Return `rounds` times for each of the libraries; see `evaluate.compare`.
 
         Raises TuningError when a result is wrong or the kernels do not run.
         """

@@ -1,6 +1,8 @@
 """A search over the spaces of some tasks, with MetaSchedule, and what it has measured."""
 
 import logging
+import math
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -46,6 +48,8 @@ class Setting:
     work: Path
     """The work file stands beside this file of records."""
     seed: int
+    patience: float = math.inf
+    """Seconds after which a search ends with what it has."""
 
 
 @dataclass
@@ -81,7 +85,8 @@ class Lost:
 def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
     """Measure up to `trials` points of each task, or all there are, and return the times.
 
-    What the work file holds already is not measured again. Raises KeyboardInterrupt when the user
+    What the work file holds already is not measured again. Layers take turns, so that each has its
+    share when `setting.patience` ends. Raises KeyboardInterrupt when the user
     stops the run, TuningError when all servers are gone; everything measured until then is in the
     work file.
     """
@@ -93,9 +98,10 @@ def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
     with ExitStack() as stack:
         interrupt = stack.enter_context(Interrupt())
         lost = Lost()
+        end = time.monotonic() + setting.patience
 
         def stopped() -> bool:
-            return interrupt.requested() or bool(lost.cause)
+            return interrupt.requested() or bool(lost.cause) or time.monotonic() > end
 
         contexts = [
             _context(task, regions, setting, setting.seed + number, stopped)

@@ -18,6 +18,7 @@ from tvm.tirx import PrimFunc
 from ..schedules.operation import Operation
 from ..schedules.strategy import candidates
 from ..target import Features
+from .kernel import measured_call
 from .operands import result_type, scale_shape
 
 OPERATION = "snn.operation"
@@ -62,7 +63,7 @@ class Region:
 
 def regions_of(operation: Operation, features: Features) -> list[Region]:
     """Return the space: what each strategy chooses by itself first, then what its knobs span."""
-    call = operation.call()
+    call = measured_call(operation)
     able = candidates(call, features)
     spaces = [(strategy, strategy.space(call, features)) for strategy in able]
     return [Region(strategy.name, ()) for strategy, _ in spaces] + [

@@ -1,8 +1,8 @@
 """The work file: every measurement of a tuning run, so that a later run goes on from there.
 
 It is MetaSchedule's database, two files of JSON lines in a folder beside the records. What was
-measured for another target, in another place or with another number of threads has a folder of
-its own.
+measured for another target, in another place, with another number of threads or with other kernels
+has a folder of its own.
 """
 
 import hashlib
@@ -14,7 +14,10 @@ from tvm.target import Target
 
 from ..errors import TuningError
 from ..files import replacing
+from ..schedules.operation import KERNELS
 
+_MEASURING = 2
+"""Version of how kernels are built and measured."""
 _WORKLOADS, _MEASUREMENTS = "workloads.json", "measurements.json"
 
 
@@ -24,7 +27,7 @@ def open_work_file(records: Path, target: Target, place: str, threads: int) -> J
     A line that was cut when an earlier run was killed is dropped. Raises TuningError when the
     folder cannot be written or its files are damaged.
     """
-    key = json.dumps([str(target), place, threads])
+    key = json.dumps([str(target), place, threads, KERNELS, _MEASURING])
     folder = records.parent / f"{records.name}.work"
     folder /= hashlib.sha256(key.encode()).hexdigest()[:12]
     try:

@@ -36,6 +36,17 @@ def test_a_sum_that_lacks_a_layer_is_left_out() -> None:
     ]
 
 
+def test_int8_counts_with_and_without_amx() -> None:
+    rows = [
+        *every_layer(ours, "SNN W1A1", 10.0),
+        *every_layer(row, "int8", 20.0, engine="OpenVINO"),
+        *every_layer(row, "int8 without AMX", 45.0, engine="OpenVINO without AMX"),
+    ]
+    found = _ratios(rows)
+    assert found["single units over the best int8"] == 2.0
+    assert found["single units over the best int8 without AMX"] == 4.5
+
+
 def test_only_one_thread_counts() -> None:
     rows = [
         *every_layer(ours, "SNN W1A32", 10.0, threads=2),

@@ -69,7 +69,7 @@ def test_a_wrong_kernel_is_not_timed(monkeypatch) -> None:
 
 def test_layers_are_measured_at_every_number_of_threads() -> None:
     targets = bench_targets(AVX2)
-    rows = measure_layers([TINY], targets, [], [1, 2], 1, silent(), [SINGLE])
+    (rows,) = measure_layers([TINY], targets, [], [1, 2], 1, silent(), [SINGLE])
     assert {(row.threads, row.target) for row in rows} == {(1, "AVX2"), (2, "AVX2")}
     assert all(row.microseconds.best > 0 for row in rows)
 

@@ -37,7 +37,7 @@ def test_cases() -> None:
 
 def test_a_network_in_every_engine() -> None:
     case = Case("tiny", "W1A1", 2, (5, None))
-    rows = measure_networks([case], "host", installed(), [1], 1, silent())
+    (rows,) = measure_networks([case], "host", installed(), [1], 1, silent())
     ours = [row.kind for row in rows if row.engine == "tvm_snn"]
     assert ours == [
         *("time to compile, tau 5", "time to compile, 1 bit"),
@@ -51,7 +51,7 @@ def test_a_result_that_is_not_that_of_the_engines(monkeypatch) -> None:
     wrong = np.arange(20.0).reshape(2, 10)
     monkeypatch.setattr(networks, "_compiled", lambda *_: lambda _data: wrong)
     with pytest.raises(VerificationError, match="tiny W1A1, batch 2: our result and that of"):
-        measure_networks([Case("tiny", "W1A1", 2)], "host", [peer_torch], [1], 1, silent())
+        list(measure_networks([Case("tiny", "W1A1", 2)], "host", [peer_torch], [1], 1, silent()))
 
 
 def test_with_relu_nothing_binary_is_left_but_the_weights() -> None:

@@ -1,4 +1,5 @@
 import importlib.util
+import os
 from importlib import import_module
 
 import numpy as np
@@ -9,9 +10,11 @@ from tvm.s_tir import meta_schedule as ms
 from tests.tvm_snn.bench.measured import TINY, silent
 from tvm_snn import SnnError
 from tvm_snn.bench import peers
-from tvm_snn.bench.peers import metaschedule
+from tvm_snn.bench.machine import LIMITING
+from tvm_snn.bench.peers import metaschedule, without_amx
 from tvm_snn.bench.peers.convolutions import check, convolution
 from tvm_snn.bench.peers.metaschedule import MetaSchedule
+from tvm_snn.bench.peers.without_amx import WithoutAmx
 
 KINDS = {
     "onnxruntime": {"float32", "int8"},
@@ -46,6 +49,29 @@ def test_engines_that_are_not_installed_are_left_out(monkeypatch) -> None:
     assert peers.missing() == ["openvino"]
     assert "OpenVINO" not in [peer.NAME for peer in peers.installed()]
     assert "PyTorch" in [peer.NAME for peer in peers.installed()]
+
+
+def test_an_engine_in_a_process_of_its_own() -> None:
+    pytest.importorskip("openvino")
+    (contender,) = WithoutAmx().layer_contenders(TINY, 1).values()
+    assert check(TINY, "int8", contender.result())
+    assert contender.turn(1e-3) >= 0
+    assert "amx" not in contender.kernel
+    assert LIMITING not in os.environ
+    with pytest.raises(TypeError):
+        contender.ask("turn")
+    assert check(TINY, "int8", contender.result()), "it lives on"
+
+
+def test_amx_counts_where_it_may_be_used(monkeypatch) -> None:
+    monkeypatch.delenv(LIMITING, raising=False)
+    monkeypatch.setattr(without_amx, "instructions", lambda: ["avx2", "amx_int8"])
+    assert peers.installed()[-1].NAME == "OpenVINO without AMX"
+    monkeypatch.setenv(LIMITING, "AVX2")
+    assert not without_amx.has_amx()
+    monkeypatch.delenv(LIMITING)
+    monkeypatch.setattr(without_amx, "instructions", lambda: ["avx2"])
+    assert not without_amx.has_amx()
 
 
 def test_layers_without_a_record_are_not_measured(tmp_path) -> None:

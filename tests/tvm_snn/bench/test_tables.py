@@ -11,7 +11,7 @@ from tvm_snn.bench.layer_tables import all_contenders, layer_tables
 from tvm_snn.bench.layers_of_resnet18 import LAYERS
 from tvm_snn.bench.machine import machine
 from tvm_snn.bench.network_tables import all_engines, network_tables
-from tvm_snn.bench.results import write_results
+from tvm_snn.bench.results import read_rows, write_results
 from tvm_snn.bench.table import Table
 
 ROWS = [
@@ -83,3 +83,36 @@ def test_a_folder_that_cannot_be_written(tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SnnError, match="Cannot write to"):
         write_results(tmp_path / "file", "layers", {}, [], [])
+
+
+def test_rows_come_back_from_a_file(tmp_path) -> None:
+    assert read_rows(tmp_path, "layers", machine()) == []
+    write_results(tmp_path, "layers", machine() | {"date": "long ago"}, ROWS, [])
+    assert read_rows(tmp_path, "layers", machine()) == ROWS
+
+
+def test_rows_of_another_machine_are_refused(tmp_path) -> None:
+    write_results(tmp_path, "layers", machine() | {"processor": "another"}, ROWS, [])
+    with pytest.raises(SnnError, match=r"under other conditions \(processor\)"):
+        read_rows(tmp_path, "layers", machine())
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"facts": {}, "rows": [{}]}'])
+def test_damaged_results_are_named(tmp_path, text: str) -> None:
+    (tmp_path / "layers.json").write_text(text)
+    with pytest.raises(SnnError, match=r"layers\.json holds no rows"):
+        read_rows(tmp_path, "layers", machine())
+
+
+def test_without_amx_engines_count_that_make_no_use_of_it() -> None:
+    rows = [
+        *every_layer(ours, "SNN W1A1", 90.0),
+        *every_layer(row, "int8", 50.0, engine="OpenVINO"),
+        *every_layer(row, "int8", 300.0),
+    ]
+    (table,) = layer_tables(rows)
+    assert table.header[2:] == ["int8, others"], "a machine that has none"
+    rows += every_layer(row, "int8 without AMX", 400.0, engine="OpenVINO without AMX")
+    (table,) = layer_tables(rows)
+    assert table.header[2:] == ["int8, others", "int8 without AMX, others"]
+    assert table.rows[0][2:] == ["50 OpenVINO", "300 onnxruntime"]

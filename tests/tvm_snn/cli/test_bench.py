@@ -24,6 +24,22 @@ def test_a_run_writes_what_it_measured(monkeypatch, tmp_path):
     assert not (tmp_path / "networks.md").exists()
 
 
+def test_a_run_goes_on_from_what_is_there(monkeypatch, tmp_path):
+    monkeypatch.setitem(layers_of_resnet18.LAYERS, TINY.name, TINY)
+    monkeypatch.setattr(peers, "_ENGINES", ())
+    arguments = ("--quick", "--layers", TINY.name, "--networks", "none", "--rounds", 1)
+    assert tvm_snn("bench", *arguments, "-o", tmp_path).exit_code == 0
+    before = json.loads((tmp_path / "layers.json").read_text())["rows"]
+    monkeypatch.setattr("tvm_snn.bench.session.measure_layers", _nothing_left)
+    assert tvm_snn("bench", *arguments, "--resume", "-o", tmp_path).exit_code == 0
+    assert json.loads((tmp_path / "layers.json").read_text())["rows"] == before
+
+
+def _nothing_left(layers, *_):
+    assert not layers
+    return iter(())
+
+
 def test_what_cannot_be_measured(tmp_path):
     where = ("-o", tmp_path)
     assert "nothing to measure" in failure(

@@ -10,7 +10,9 @@ from tvm_snn.errors import TuningError
 from tvm_snn.schedules.records import read_records
 from tvm_snn.schedules.strategy import candidates
 from tvm_snn.tuning import run
-from tvm_snn.tuning.finals import Final
+from tvm_snn.tuning.evaluate import Times
+from tvm_snn.tuning.finals import Final, Race
+from tvm_snn.tuning.kernel import measured_call
 from tvm_snn.tuning.runners import parse_place
 from tvm_snn.tuning.session import Found
 from tvm_snn.tuning.space import Point
@@ -39,7 +41,11 @@ class Built:
 
 def timed(**seconds: float) -> Any:
     """A comparison in which the strategies take so long."""
-    return lambda _operation, paths, rounds: [[seconds[path]] * rounds for path in paths]
+
+    def comparer(_operation: object, paths: list[str], rounds: int) -> list[Times]:
+        return [([seconds[path]] * rounds, [2 * seconds[path]] * rounds) for path in paths]
+
+    return comparer
 
 
 @pytest.fixture
@@ -50,7 +56,7 @@ def setting(tmp_path: Path) -> Any:
 @pytest.fixture
 def names(setting: Any) -> list[str]:
     """The able strategies; the first is the default."""
-    return [s.name for s in candidates(OPERATION.call(), setting.features)]
+    return [s.name for s in candidates(measured_call(OPERATION), setting.features)]
 
 
 def finish(setting: Any, names: list[str], comparer: Any) -> Any:
@@ -82,23 +88,45 @@ def test_a_record_that_no_longer_wins_is_taken_away(setting: Any, names: list[st
 
 def test_a_wrong_result_is_named_by_its_point(setting: Any, names: list[str]) -> None:
     def wrong(*_: object) -> None:
-        raise TuningError("wrong result of kernel 1: 3 of 9 values differ")
+        raise TuningError("wrong result of kernel 2: 3 of 9 values differ")
 
     layer = finish(setting, names[:2], wrong)
     assert layer.fault == f"{names[1]} gives a wrong result: 3 of 9 values differ"
     assert not layer.kept
 
 
-def final(*ratios: float) -> Final:
-    return Final(Point("one"), 10.0, Point("two"), 9.0, ratios)
+def race(*ratios: float, same: tuple[float, ...] = (1.0,) * 31) -> Race:
+    return Race(ratios, same)
 
 
-def test_noise_does_not_win() -> None:
-    assert final(*[1.1] * 15).wins
-    assert not final(*[1.01] * 15).wins
-    assert not final(*[1.2] * 8, *[0.9] * 7).wins
-    assert final(*[1.2] * 13, *[0.9] * 2).wins
-    assert not Final(Point("one"), 10.0, Point("one"), 10.0, (1.0,) * 15).wins
+def final(warm: Race, cold: Race) -> Final:
+    return Final(Point("one"), 10.0, Point("two"), 9.0, warm, cold)
+
+
+def test_it_wins_by_the_margin_warm_and_cold() -> None:
+    fast, hardly = race(*[1.1] * 31), race(*[1.01] * 31)
+    assert final(fast, fast).wins
+    assert not final(fast, hardly).wins
+    assert not final(hardly, fast).wins
+    assert not Final(Point("one"), 10.0, Point("one"), 10.0, fast, fast).wins
+
+
+def test_noise_is_how_far_the_default_is_from_itself() -> None:
+    biased = race(*[1.1] * 31, same=(1.1,) * 31)
+    assert biased.noise == pytest.approx(0.1)
+    spread = tuple(1 + (i - 15) / 100 for i in range(31))
+    # The quartiles are 0.16 apart.
+    assert race(1.1, same=spread).noise == pytest.approx(3 * 1.25 * 0.16 / 1.35 / 31**0.5)
+    assert race(1.09, same=spread).won
+    assert not race(1.07, same=spread).won
+
+
+def test_points_that_were_slower_in_the_search_are_left_out(setting: Any, names: list[str]) -> None:
+    found = Found({Point(names[0]): 1e-5, Point(names[1]): 2e-5}, [])
+    layer = run._finish(TASK, found, Built(), timed(), setting)
+    assert layer.final is not None
+    assert layer.final.best == layer.final.default == Point(names[0])
+    assert layer.final.microseconds == pytest.approx(10)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.tvm_snn.tuning.layers import network, subset_conv2d
 from tvm_snn.compiler import detect, rewrite
-from tvm_snn.tuning.finals import Final
+from tvm_snn.tuning.finals import Final, Race
 from tvm_snn.tuning.result import TunedLayer, TuningResult
 from tvm_snn.tuning.shipped import merge
 from tvm_snn.tuning.space import Point
@@ -23,6 +23,11 @@ def test_tasks_of_several_networks_are_merged() -> None:
     assert merge(tasks) == [Task(one, ("a", "d")), Task(other, ("b", "c"))]
 
 
+def races(ratio: float) -> tuple[Race, Race]:
+    one = Race((ratio,) * 15, (1.0,) * 15)
+    return one, one
+
+
 def test_the_result_says_what_was_kept_and_what_failed() -> None:
     task = Task(subset_conv2d(), ("conv1", "conv2"))
     default, best = Point("one"), Point("two", (("tile", 4),))
@@ -30,9 +35,9 @@ def test_the_result_says_what_was_kept_and_what_failed() -> None:
         Path("mine.json"),
         "llvm",
         (
-            TunedLayer(task, 9, Final(default, 12.0, best, 10.0, (1.2,) * 15)),
-            TunedLayer(task, 9, Final(default, 10.1, best, 10.0, (1.01,) * 15)),
-            TunedLayer(task, 9, Final(default, 10.0, default, 10.0, (1.0,) * 15)),
+            TunedLayer(task, 9, Final(default, 12.0, best, 10.0, *races(1.2))),
+            TunedLayer(task, 9, Final(default, 10.1, best, 10.0, *races(1.01))),
+            TunedLayer(task, 9, Final(default, 10.0, default, 10.0, *races(1.0))),
             TunedLayer(task, 0, None, "not measured: no memory"),
         ),
     )

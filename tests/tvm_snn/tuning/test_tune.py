@@ -132,8 +132,8 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
 
 def test_kernels_are_measured_in_turns(libraries: dict[int, str]) -> None:
     times = compare([libraries[1]] * 2, subset_conv2d().data(), 3, 1, None)
-    assert [len(own) for own in times] == [3, 3]
-    assert all(second > 0 for own in times for second in own)
+    assert [[len(own) for own in both] for both in times] == [[3, 3], [3, 3]]
+    assert all(second > 0 for both in times for own in both for second in own)
 
 
 def test_a_kernel_of_another_layer_is_caught(libraries: dict[int, str], tmp_path: Path) -> None:

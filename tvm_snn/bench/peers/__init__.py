@@ -5,13 +5,15 @@ convolutions, or "BNN W1A1"; `network_contenders(network, threads)` those for "f
 A module is imported only when its engine is installed.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, cast
 
 from ..layers_of_resnet18 import Layer
-from ..timing import Contender
+from ..timing import Timed
 from .exported import ExportedNetwork
+from .without_amx import INT8_WITHOUT_AMX, WithoutAmx, has_amx
 
 FLOAT32, INT8 = "float32", "int8"
 
@@ -21,19 +23,30 @@ class Peer(Protocol):
 
     NAME: str
 
-    def layer_contenders(self, layer: Layer, threads: int) -> dict[str, Contender]:
+    def layer_contenders(self, layer: Layer, threads: int) -> Mapping[str, Timed]:
         """Return the convolutions that the engine has for a layer."""
 
-    def network_contenders(self, network: ExportedNetwork, threads: int) -> dict[str, Contender]:
+    def network_contenders(self, network: ExportedNetwork, threads: int) -> Mapping[str, Timed]:
         """Return the forms in which the engine runs a network."""
 
+
+__all__ = [
+    "FLOAT32",
+    "INT8",
+    "INT8_WITHOUT_AMX",
+    "Peer",
+    "installed",
+    "missing",
+]
 
 _ENGINES = ("onnxruntime", "openvino", "torch")
 
 
 def installed() -> list[Peer]:
-    """Return the engines that are installed."""
-    return [cast(Peer, import_module(f".{name}", __name__)) for name in _ENGINES if find_spec(name)]
+    """Return the engines that are installed; on a machine with AMX, one of them without it, too."""
+    names = [name for name in _ENGINES if find_spec(name)]
+    peers = [cast(Peer, import_module(f".{name}", __name__)) for name in names]
+    return [*peers, WithoutAmx()] if "openvino" in names and has_amx() else peers
 
 
 def missing() -> list[str]:

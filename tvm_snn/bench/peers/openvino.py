@@ -1,7 +1,8 @@
 """OpenVINO: BinaryConvolution, float32 and int8 convolutions, whole networks.
 
 A single layer is charged by OpenVINO's own profile, for the convolution alone: the conversions
-that a model of one layer needs at its ends are not there inside of a network.
+that a model of one layer needs at its ends (to packed signs, to channels last, and back) are not
+there inside of a network.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,23 +26,33 @@ def layer_contenders(layer: Layer, threads: int) -> dict[str, Contender]:
     conv = convolution(layer)
     binary = _Request(_binary_model(layer), np.sign(conv.data), threads, profile=True)
     real = _Request(_read(float_model(layer)), conv.data, threads, profile=True)
-    model = _read(int8_model(layer, channels_last=False))
-    whole = _Request(model, conv.quantized, threads, profile=True)
     return {
         "float32": real.contender(real.result),
-        "int8": whole.contender(lambda: dequantized(layer, whole.result())),
+        "int8": int8_layer(layer, threads),
         "BNN W1A1": binary.contender(binary.result),
     }
 
 
+def int8_layer(layer: Layer, threads: int) -> Contender:
+    """Return the int8 convolution of a layer."""
+    model = _read(int8_model(layer, channels_last=False))
+    whole = _Request(model, convolution(layer).quantized, threads, profile=True)
+    return whole.contender(lambda: dequantized(layer, whole.result()))
+
+
 def network_contenders(network: ExportedNetwork, threads: int) -> dict[str, Contender]:
     """Return the float32 network and the int8 one."""
-    contenders = {}
-    for kind, model in (("float32", network.float_model), ("int8", network.int8_model)):
-        if model is not None:
-            request = _Request(_read(model), network.data, threads, profile=False)
-            contenders[kind] = Contender(request.run, request.result)
-    return contenders
+    return {
+        kind: network_of(model, network.data, threads)
+        for kind, model in (("float32", network.float_model), ("int8", network.int8_model))
+        if model is not None
+    }
+
+
+def network_of(model: bytes, data: NDArray, threads: int) -> Contender:
+    """Return a network in ONNX as a contender."""
+    request = _Request(_read(model), data, threads, profile=False)
+    return Contender(request.run, request.result)
 
 
 class _Request:
