@@ -43,6 +43,8 @@ class PopcountCore:
     def tile(self) -> tuple[int, int]:
         """Rows and columns of pixels whose sums are kept in registers together."""
         height, width = self.conv.output_size
+        if self.words.neon is not None:
+            return 1, min(self.pixels, width)
         if width <= self.pixels:
             return min(height, self.pixels // width), width
         narrowest = max(1, self.pixels // 2)
@@ -50,9 +52,19 @@ class PopcountCore:
         return 1, min(columns, key=lambda column: -(-width // column) * column)
 
     @property
+    def rest(self) -> int:
+        """Columns past the last whole tile that are computed as a narrower one.
+
+        Only with NEON, whose instructions for a narrow tile are as busy as those for a wide one.
+        """
+        return self.conv.output_size[1] % self.tile[1] if self.words.neon is not None else 0
+
+    @property
     def tiles(self) -> tuple[int, int]:
         """Tiles of an image, vertically and horizontally; the last ones overlap."""
         size, tile = self.conv.output_size, self.tile
+        if self.rest:
+            size = size[0], size[1] - self.rest
         return -(-size[0] // tile[0]), -(-size[1] // tile[1])
 
     @property
@@ -99,14 +111,16 @@ class PopcountCore:
         conv, words, borders = self.conv, self.words, Borders.of(self.conv)
         (height, width), (kh, kw) = conv.output_size, conv.kernel
         (rows, columns), (tiles_y, tiles_x) = self.tile, self.tiles
-        (row_parts, block_parts), filled = self.splits, self.filled
+        (row_parts, block_parts), filled, rest = self.splits, self.filled, self.rest
         strides, dilation = conv.geometry.strides, conv.geometry.dilation
-        pixels, bits = rows * columns, words.bits
+        pixels, bits, copies = rows * columns, words.bits, words.copies
         part_rows, blocks = -(-tiles_y // row_parts), self.blocks // block_parts
         jobs = conv.batch * conv.groups * block_parts * row_parts
         result, result_lanes = f"int{words.result_bits}", words.result_lanes
         flush, widest = self._flush
+        height_ = self._flushed_rows
         every, each = T.ramp(0, 1, words.counted_lanes), T.ramp(0, 1, words.lanes)
+        sums_ = T.ramp(0, 1, words.total_lanes)
         counted, whole = f"uint{words.counted_bits}", f"uint{bits}"
 
         def allocate(dtype: str, lanes: int) -> list[list[Buffer]]:
@@ -121,10 +135,10 @@ class PopcountCore:
                 T.buffer_store(sum_, zero, [lanes])
 
         def add(totals: list[list[Buffer]], counts: list[list[Buffer]]) -> None:
-            for pixel in range(pixels):
+            for pixel in range(len(totals)):
                 for vector in range(words.vectors):
                     total, more = totals[pixel][vector], counts[pixel][vector]
-                    T.buffer_store(total, total[each] + words.sum_lanes(more[every]), [each])
+                    T.buffer_store(total, total[sums_] + words.sum_lanes(more[every]), [sums_])
 
         def count_taps(operands, totals, counts, at, *, masked: bool) -> None:
             """Count the bits of all taps; counts of bytes are added up before they overflow."""
@@ -144,15 +158,17 @@ class PopcountCore:
                     place = tap // kw, tap % kw, k % words.count
                     step(operands, counts, at, *place, masked)
                 return
+            taps, length = self._runs
             start(0)
-            with T.serial(kh) as i:
+            with T.serial(-(-kh // height_)) as band:
                 start(1)
-                with T.serial(kw) as j:
+                with T.serial(T.min(height_, kh - band * height_)) as i, T.serial(taps) as j:
                     start(2)
-                    with T.serial(-(-words.count // widest)) as part:
+                    with T.serial(-(-length // widest)) as part:
                         start(3)
-                        with T.serial(T.min(widest, words.count - part * widest)) as w:
-                            step(operands, counts, at, i, j, part * widest + w, masked)
+                        with T.serial(T.min(widest, length - part * widest)) as w:
+                            row = band * height_ + i
+                            step(operands, counts, at, row, j, part * widest + w, masked)
                         end(3)
                     end(2)
                 end(1)
@@ -161,11 +177,13 @@ class PopcountCore:
         def step(operands, counts, at, i, j, w, masked: bool) -> None:
             image, weights = operands
             n, group, block, y, x = at
-            for pixel in range(pixels):
+            for pixel in range(len(counts)):
                 place = (
                     (y + pixel // columns) * strides[0] + i * dilation[0],
                     (x + pixel % columns) * strides[1] + j * dilation[1],
-                    group * words.count + w,
+                    T.ramp((group * words.count + w) * copies, 1, copies)
+                    if copies > 1
+                    else group * words.count + w,
                 )
                 signs = spread(image[n, NEGATIVE, *place])
                 present = ~spread(image[n, ZERO, *place]) if masked else None
@@ -181,15 +199,15 @@ class PopcountCore:
                     T.buffer_store(sum_, sum_[every] + T.popcount(differ), [every])
 
         def spread(word: Expr) -> Expr:
-            vector = T.broadcast(word, words.vector_bytes // 8)
+            vector = word if copies > 1 else T.broadcast(word, words.vector_bytes // 8)
             return vector if bits == 64 else T.reinterpret(f"{whole}x{words.lanes}", vector)
 
         def store(flat, starts, totals, zeros, at) -> None:
             n, group, block, y, x = at
-            for pixel in range(pixels):
+            for pixel in range(len(totals)):
                 row, column = y + pixel // columns, x + pixel % columns
                 none = T.broadcast(zeros[n, row, column, group], result_lanes)
-                sums = words.merge([total[each] for total in totals[pixel]])
+                sums = words.merge([total[sums_] for total in totals[pixel]])
                 for k, differ in enumerate(sums):
                     first = block * words.block + k * result_lanes
                     lanes = T.ramp(first, 1, result_lanes)
@@ -199,6 +217,15 @@ class PopcountCore:
                         f"{result}x{result_lanes}", start - none - differ - differ
                     )
                     T.buffer_store(flat, value, place)
+
+        def compute_tile(operands, flags, starts, zeros, flat, totals, counts, at) -> None:
+            fill(totals, sums_)
+            with T.If(flags[at[0]] == T.uint64(0)):
+                with T.Then():
+                    count_taps(operands, totals, counts, at, masked=False)
+                with T.Else():
+                    count_taps(operands, totals, counts, at, masked=True)
+            store(flat, starts, totals, zeros, at)
 
         # Only where no tile of rows hangs over do jobs compute regions of their own.
         size, lanes = part_rows * rows, blocks * words.block
@@ -224,38 +251,48 @@ class PopcountCore:
                     if owns:
                         T.writes(region(flat, v))
                         T.sblock_attr({OWNS_RESULT: True})
-                    totals = allocate(whole, words.lanes)
+                    totals = allocate(f"uint{words.total_bits}", words.total_lanes)
                     counts = totals if flush < 0 else allocate(counted, words.counted_lanes)
                     n: T.let = v // row_parts // block_parts // conv.groups
                     group: T.let = v // row_parts // block_parts % conv.groups
                     for b in range(blocks):
                         for t in range(part_rows):
+                            block: T.let = v // row_parts % block_parts * blocks + b
+                            y: T.let = T.min((v % row_parts * part_rows + t) * rows, height - rows)
                             for tx in range(tiles_x):
-                                block: T.let = v // row_parts % block_parts * blocks + b
-                                y: T.let = T.min(
-                                    (v % row_parts * part_rows + t) * rows, height - rows
-                                )
                                 x: T.let = T.min(tx * columns, width - columns)
-                                fill(totals, each)
-                                if flags[n] == T.uint64(0):
-                                    count_taps(
-                                        [image, weights],
-                                        totals,
-                                        counts,
-                                        (n, group, block, y, x),
-                                        masked=False,
-                                    )
-                                else:
-                                    count_taps(
-                                        [image, weights],
-                                        totals,
-                                        counts,
-                                        (n, group, block, y, x),
-                                        masked=True,
-                                    )
-                                store(flat, starts, totals, zeros, (n, group, block, y, x))
+                                compute_tile(
+                                    (image, weights),
+                                    flags,
+                                    starts,
+                                    zeros,
+                                    flat,
+                                    totals,
+                                    counts,
+                                    (n, group, block, y, x),
+                                )
+                            if rest > 0:
+                                compute_tile(
+                                    (image, weights),
+                                    flags,
+                                    starts,
+                                    zeros,
+                                    flat,
+                                    totals[:rest],
+                                    counts[:rest],
+                                    (n, group, block, y, width - rest),
+                                )
 
         return count
+
+    @property
+    def _runs(self) -> tuple[int, int]:
+        """Runs of a row of taps, and words of each: with NEON all of them lie side by side."""
+        conv, count = self.conv, self.words.count
+        beside = conv.groups == 1 and conv.geometry.dilation[1] == 1
+        if self.words.neon is not None and beside:
+            return 1, conv.kernel[1] * count
+        return conv.kernel[1], count
 
     @property
     def _flush(self) -> tuple[int, int]:
@@ -263,10 +300,18 @@ class PopcountCore:
 
         -1 where they never do; and how many words are counted at a time.
         """
-        words, (kh, kw) = self.words, self.conv.kernel
+        words, (taps, length) = self.words, self._runs
         if words.counted_bits == words.bits:
-            return -1, words.count
-        for level, steps in enumerate((kh * kw * words.count, kw * words.count, words.count)):
+            return -1, length
+        for level, steps in enumerate((self.conv.kernel[0] * taps * length, taps * length, length)):
             if steps <= words.chunk:
-                return level, words.count
+                return level, length
         return 3, words.chunk
+
+    @property
+    def _flushed_rows(self) -> int:
+        """Rows of taps whose counts are added up together, where more than one's are."""
+        taps, length = self._runs
+        if self.words.neon is None or self._flush[0] != 1:
+            return self.conv.kernel[0] if self._flush[0] == 0 else 1
+        return max(1, self.words.chunk // (taps * length))

@@ -57,7 +57,8 @@ def pad(signs: te.Tensor, flags: te.Tensor, conv: Convolution, words: SignWords)
     top, left = conv.geometry.padding[:2]
     left = min(left, width)
     columns = min(conv.width, width - left)
-    count = conv.groups * words.count
+    copies = words.copies
+    count = conv.groups * words.count * copies
     repeat = tirx.const(sum(1 << at for at in range(0, WORD_BITS, bits)), "uint64")
 
     @T.prim_func(s_tir=True, private=True)
@@ -81,7 +82,7 @@ def pad(signs: te.Tensor, flags: te.Tensor, conv: Convolution, words: SignWords)
                         for x in range(columns):
                             for w in range(count):
                                 image[n, plane, y, left + x, w] = (
-                                    signs[n, plane, y - top, x, w] * repeat
+                                    signs[n, plane, y - top, x, w // copies] * repeat
                                 )
                         for x in range(width - left - columns):
                             for w in range(count):
@@ -128,7 +129,7 @@ def count_zeros(
                                                 ZERO,
                                                 y * strides[0] + i * dilation[0],
                                                 x * strides[1] + j * dilation[1],
-                                                group * words.count + w,
+                                                (group * words.count + w) * words.copies,
                                             ]
                                             & lowest
                                         )

@@ -17,6 +17,7 @@ from tvm.script import tirx as T
 
 from ...ops.packed_signs import WORD_BITS, words_of
 from ...target import Features
+from ..neon import Neon, neon_of
 
 _BYTE = 8
 _SUM_OF_BYTES = {
@@ -40,6 +41,8 @@ class SignWords:
     popcount: bool
     """Whether bits are counted by lanes of words; else by bytes, which are summed up later."""
     x86: bool
+    neon: Neon | None = None
+    """ARM's instructions, where the target has them: see `neon_sums`."""
 
     @classmethod
     def of(
@@ -49,8 +52,8 @@ class SignWords:
 
         `vectors` are taken as far as they can be merged and there are outputs for them.
         """
-        x86 = features.architecture == "x86_64"
-        words = cls(channels, taps, 4, features.vector_bytes, features.popcount, x86)
+        x86, neon = features.architecture == "x86_64", neon_of(features)
+        words = cls(channels, taps, 4, features.vector_bytes, features.popcount, x86, neon)
         while vectors > 1 and (vectors // 2) * words.lanes >= outputs:
             vectors //= 2
         return replace(words, vectors=max(vectors, words.bits // 32))
@@ -69,6 +72,21 @@ class SignWords:
     def count(self) -> int:
         """Words of a pixel in a group."""
         return words_of(self.channels)
+
+    @property
+    def copies(self) -> int:
+        """How often the image has each word: NEON's loads do not repeat one for free."""
+        return 1 if self.neon is None else self.vector_bytes * _BYTE // WORD_BITS
+
+    @property
+    def total_bits(self) -> int:
+        """Bits of the lanes in which counts are summed up."""
+        return self.bits if self.neon is None else self.result_bits
+
+    @property
+    def total_lanes(self) -> int:
+        """Lanes in which the counts of a vector are summed up."""
+        return self.vector_bytes * _BYTE // self.total_bits
 
     @property
     def steps(self) -> int:
@@ -113,11 +131,20 @@ class SignWords:
 
     def output(self, vector: Expr | int, lane: Expr | int) -> Expr | int:
         """Return which output of a block a lane of a vector belongs to."""
+        if self.neon is not None:
+            return vector * self.lanes + lane
         merged = self.bits // self.result_bits
         return (vector // merged * self.lanes + lane) * merged + vector % merged
 
     def sum_lanes(self, counts: Expr) -> Expr:
-        """Return counts by words from a vector of counts by `counted` lanes."""
+        """Return counts by words from a vector of counts by `counted` lanes.
+
+        With NEON, counts by lanes of totals: neighbours are added up when all is counted.
+        """
+        if self.neon is not None:
+            for bits in range(self.total_bits.bit_length() - _BYTE.bit_length()):
+                counts = self.neon.add_neighbours(counts, _BYTE << bits)
+            return counts
         dtype = f"uint{self.bits}x{self.lanes}"
         if self.counted_bits == self.bits:
             return counts
@@ -137,6 +164,12 @@ class SignWords:
 
     def merge(self, sums: Sequence[Expr]) -> list[Expr]:
         """Return vectors of results, in the order of outputs, from the vectors of a block."""
+        if self.neon is not None:
+            joined = list(sums)
+            for _ in range((self.bits // self.total_bits).bit_length() - 1):
+                pairs = zip(joined[::2], joined[1::2], strict=True)
+                joined = [self.neon.join_neighbours(*pair, self.total_bits) for pair in pairs]
+            return joined
         results = f"uint{self.result_bits}x{self.result_lanes}"
 
         def moved(value: Expr, bits: int) -> Expr:

@@ -21,6 +21,7 @@ from ..borders import sum_padding, sum_weights
 from ..config import config_of
 from ..decode import binary_weight, weight_shape
 from ..emit import emit_kernel, emit_packing
+from ..neon import neon_of
 from ..pack_signs import pack_stage
 from ..planes import Convolution, convolution_of
 from ..shapes import shape_of
@@ -43,7 +44,8 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
 def space(_call: relax.Call, features: Features) -> dict[str, tuple[int, ...]]:
     """Return the knobs: pixels of a tile, at most, and vectors of outputs, at least."""
     pixels = (7, 6, 5, 4, 3, 2, 1) if features.vector_bits == 512 else (4, 3, 2, 1)
-    return {"pixels": pixels, "vectors": (4, 2, 1)}
+    vectors = (4, 2, 1) if neon_of(features) is None else (16, 8, 4)
+    return {"pixels": pixels, "vectors": vectors}
 
 
 def cycles(call: relax.Call, features: Features) -> float:
@@ -129,9 +131,14 @@ def _core(call: relax.Call, features: Features) -> PopcountCore:
     # 32 registers hold the sums of 5 pixels and 4 vectors, whose results are narrow; where there
     # is more to count than to write, tiles with more pixels for 2 vectors are faster.
     long = features.vector_bits == 512 and conv.taps * words_of(conv.channels) >= _LONG
+    neon = neon_of(features)
     vectors = config.get("vectors", 2 if long else 4)
     words = SignWords.of(conv.channels, conv.taps, conv.outputs, vectors, features)
-    pixels = config.get("pixels", 7 if long else 5 if features.vector_bits == 512 else 2)
+    usual = 7 if long else 5 if features.vector_bits == 512 else 2
+    if neon is not None:
+        # Half of the registers hold sums: more would leave none for words and their counts.
+        usual = neon.registers // 2 // vectors
+    pixels = config.get("pixels", usual)
     return PopcountCore(NAME, conv, words, pixels)
 
 

@@ -1,0 +1,84 @@
+"""NEON instructions that TVM has no operator for, on 64-bit and on 32-bit ARM.
+
+On 32-bit ARM some of them exist for halves of a register only.
+"""
+
+from dataclasses import dataclass
+
+from tvm.ir import Expr
+from tvm.script import tirx as T
+
+from ..target import Features
+
+VECTOR_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Neon:
+    """The vector instructions of one ARM architecture."""
+
+    wide: bool
+    """Whether it is aarch64: 32 registers, and every instruction for whole ones."""
+
+    @property
+    def registers(self) -> int:
+        """Vector registers of 128 bits."""
+        return 32 if self.wide else 16
+
+    def add_neighbours(self, value: Expr, bits: int) -> Expr:
+        """Return the sums of neighbouring lanes of `bits` bits, unsigned, twice as wide."""
+        lanes = VECTOR_BYTES * 8 // bits
+        types = f"v{lanes // 2}i{2 * bits}.v{lanes}i{bits}"
+        name = (
+            f"llvm.aarch64.neon.uaddlp.{types}" if self.wide else f"llvm.arm.neon.vpaddlu.{types}"
+        )
+        return T.call_llvm_pure_intrin(f"uint{2 * bits}x{lanes // 2}", name, value)
+
+    def join_neighbours(self, first: Expr, second: Expr, bits: int) -> Expr:
+        """Return the sums of neighbouring lanes, of one register and then of another."""
+        lanes = VECTOR_BYTES * 8 // bits
+        if self.wide:
+            name = f"llvm.aarch64.neon.addp.v{lanes}i{bits}"
+            return T.call_llvm_pure_intrin(f"uint{bits}x{lanes}", name, first, second)
+        half = lanes // 2
+        name = f"llvm.arm.neon.vpadd.v{half}i{bits}"
+        sums = [
+            T.call_llvm_pure_intrin(
+                f"uint{bits}x{half}", name, _half(value, lanes, 0), _half(value, lanes, 1)
+            )
+            for value in (first, second)
+        ]
+        return T.Shuffle(sums, list(range(lanes)))
+
+    def look_up(self, tables: list[Expr], indices: Expr) -> Expr:
+        """Return bytes of one or two registers of a table; an index past them gives 0."""
+        if self.wide:
+            name = f"llvm.aarch64.neon.tbl{len(tables)}.v16i8"
+            return T.call_llvm_pure_intrin("uint8x16", name, *tables, indices)
+        parts = [_half(table, 16, at) for table in tables for at in (0, 1)]
+        name = f"llvm.arm.neon.vtbl{len(parts)}"
+        found = [
+            T.call_llvm_pure_intrin("uint8x8", name, *parts, _half(indices, 16, at))
+            for at in (0, 1)
+        ]
+        return T.Shuffle(found, list(range(16)))
+
+    def put_above(self, low: Expr, high: Expr, bits: int) -> Expr:
+        """Return bytes whose lowest `bits` bits are those of `low`, and `high` above them."""
+        if self.wide:
+            name = "llvm.aarch64.neon.vsli.v16i8"
+            return T.call_llvm_pure_intrin("uint8x16", name, low, high, T.int32(bits))
+        name, distance = "llvm.arm.neon.vshiftins.v16i8", T.broadcast(T.int8(bits), 16)
+        return T.call_llvm_pure_intrin("uint8x16", name, low, high, distance)
+
+
+def neon_of(features: Features) -> Neon | None:
+    """Return the NEON instructions of a target, or None when it is no ARM processor."""
+    if features.architecture.startswith("aarch64"):
+        return Neon(wide=True)
+    return Neon(wide=False) if features.architecture.startswith("arm") else None
+
+
+def _half(value: Expr, lanes: int, which: int) -> Expr:
+    half = lanes // 2
+    return T.Shuffle([value], list(range(which * half, which * half + half)))
