@@ -28,10 +28,8 @@ class Neon:
     def add_neighbours(self, value: Expr, bits: int) -> Expr:
         """Return the sums of neighbouring lanes of `bits` bits, unsigned, twice as wide."""
         lanes = VECTOR_BYTES * 8 // bits
-        types = f"v{lanes // 2}i{2 * bits}.v{lanes}i{bits}"
-        name = (
-            f"llvm.aarch64.neon.uaddlp.{types}" if self.wide else f"llvm.arm.neon.vpaddlu.{types}"
-        )
+        name = "llvm.aarch64.neon.uaddlp" if self.wide else "llvm.arm.neon.vpaddlu"
+        name = f"{name}.v{lanes // 2}i{2 * bits}.v{lanes}i{bits}"
         return T.call_llvm_pure_intrin(f"uint{2 * bits}x{lanes // 2}", name, value)
 
     def join_neighbours(self, first: Expr, second: Expr, bits: int) -> Expr:
@@ -73,10 +71,8 @@ class Neon:
 
 
 def neon_of(features: Features) -> Neon | None:
-    """Return the NEON instructions of a target, or None when it is no ARM processor."""
-    if features.architecture.startswith("aarch64"):
-        return Neon(wide=True)
-    return Neon(wide=False) if features.architecture.startswith("arm") else None
+    """Return the NEON instructions of a target, or None when it has none."""
+    return Neon(features.architecture.startswith("aarch64")) if features.neon else None
 
 
 def _half(value: Expr, lanes: int, which: int) -> Expr:

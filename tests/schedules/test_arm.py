@@ -4,7 +4,6 @@ import shutil
 
 import numpy as np
 import pytest
-from tvm.target import Target
 
 from tests.schedules.kernels import Case, random_data, random_signs
 from tests.tvm_snn.bench.arm.emulation import run
@@ -56,7 +55,7 @@ def test_every_strategy_equals_the_reference(
 ) -> None:
     case, machine = layer(dtype, strategy, unit=unit), MACHINES[cpu]
     call = case.call(*case.parameters())
-    if STRATEGIES[strategy].obstacle(call, features_of(Target(machine.target))):
+    if STRATEGIES[strategy].obstacle(call, features_of(machine.target)):
         return
     result = run(case, machine)
     if dtype == "int8":

@@ -1,7 +1,10 @@
 """ARM processors as TVM, the linker, the emulator and llvm-mca know them."""
 
 from dataclasses import dataclass
-from typing import Any
+
+from tvm.target import Target
+
+from ...target import parse_target
 
 
 @dataclass(frozen=True)
@@ -18,17 +21,9 @@ class Machine:
     """The processor whose scheduling model llvm-mca has, where it has none for this one."""
 
     @property
-    def target(self) -> dict[str, Any]:
+    def target(self) -> Target:
         """TVM's description."""
-        if self.wide:
-            return {"kind": "llvm", "mtriple": "aarch64-linux-gnu", "mcpu": self.cpu}
-        return {
-            "kind": "llvm",
-            "mtriple": "armv7-unknown-linux-gnueabihf",
-            "mcpu": self.cpu,
-            "mattr": ["+neon"],
-            "mfloat-abi": "hard",
-        }
+        return parse_target(f"llvm -mcpu={self.cpu}")
 
     @property
     def linker_target(self) -> list[str]:

@@ -8,7 +8,7 @@ other block what its instructions take of the busiest resource.
 import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import SnnError
@@ -55,12 +55,13 @@ def estimate(machine: Machine, blocks: Sequence[Block]) -> Estimate:
 
 def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:
     """Return the cycles of one run of each block."""
+    comment = "//" if machine.wide else "@"
     text = []
     for at, block in enumerate(blocks):
-        lines = [_assembly(line, machine) for line in block.instructions]
-        text += [f"# LLVM-MCA-BEGIN b{at}", *filter(None, lines), "nop", f"# LLVM-MCA-END b{at}"]
-    comment = "//" if machine.wide else "@"
-    source = "\n".join(text).replace("#  LLVM", "# LLVM").replace("# LLVM", f"{comment} LLVM")
+        # A region may not be empty.
+        lines = [*map(_assembly, block.instructions), "nop"]
+        text += [f"{comment} LLVM-MCA-BEGIN b{at}", *lines, f"{comment} LLVM-MCA-END b{at}"]
+    source = "\n".join([*text, ""])
     command = [
         llvm_tool("llvm-mca"),
         f"-mtriple={machine.triple}",
@@ -68,22 +69,21 @@ def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:
         f"-iterations={_TURNS}",
         "-json",
     ]
-    result = subprocess.run(
-        command, input=source + "\n", capture_output=True, text=True, check=False
-    )
+    result = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SnnError(f"llvm-mca does not take this code: {result.stderr[:2000]}")
     regions = {
         region["Name"]: region["SummaryView"] for region in json.loads(result.stdout)["CodeRegions"]
     }
-    return [
-        regions[f"b{at}"]["TotalCycles"] / _TURNS
-        if block.loops
-        else regions[f"b{at}"]["BlockRThroughput"]
-        for at, block in enumerate(blocks)
-    ]
+    return [_cycles(regions[f"b{at}"], block) for at, block in enumerate(blocks)]
 
 
-def _assembly(line: str, machine: Machine) -> str:
+def _cycles(summary: Mapping[str, float], block: Block) -> float:
+    if block.loops:
+        return summary["TotalCycles"] / _TURNS
+    return summary["BlockRThroughput"]
+
+
+def _assembly(line: str) -> str:
     """Return an instruction of a disassembly as an assembler reads it."""
     return re.sub(r"\b0x([0-9a-f]+)$", ".", line) if re.match(r"(b|bl|cb|tb|adr)", line) else line

@@ -4,7 +4,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from numpy.typing import NDArray
-from tvm.target import Target
 
 from tests.schedules.kernels import Case, lower
 from tvm_snn.bench.arm.emulate import emulate, link
@@ -14,7 +13,7 @@ from tvm_snn.bench.arm.standalone import Program, input_bytes, object_code
 
 def run(case: Case, machine: Machine) -> NDArray:
     """What the call gives for the case's operands on a machine."""
-    target = Target(machine.target)
+    target = machine.target
     module = lower(case, target)
     program = Program.of(module)
     code, _ = object_code(module, target)
