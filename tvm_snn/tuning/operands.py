@@ -54,9 +54,10 @@ def random_operands(types: Sequence[Operand], zeros: float, seed: int = 0) -> li
 
 
 def random_subset(shape: Sequence[int]) -> NDArray[np.int8]:
-    """Return kernels of +1 and -1, no two of them equal, the same ones for the same shape (K, ...).
+    """Return kernels of +1 and -1, the same ones for the same shape (K, ...).
 
-    A kernel may be compiled for these: what it is measured with later has them, too.
+    No two of them are equal, unless there are not so many or they are longer than 62 weights. A
+    kernel may be compiled for these: what it is measured with later has them, too.
     """
     kernels, bits = shape[0], math.prod(shape[1:])
     generator = np.random.default_rng(_SUBSET_SEED)

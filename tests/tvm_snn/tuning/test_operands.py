@@ -6,7 +6,9 @@ import pytest
 from tests.tvm_snn.tuning.layers import subset_conv2d
 from tvm_snn.ops.packed_signs import NEGATIVE, ZERO, unpack
 from tvm_snn.schedules.operation import Operation
-from tvm_snn.tuning.operands import random_operands, reference, scale_shape
+from tvm_snn.schedules.subset_gather.responses import known_subset, with_known_subset
+from tvm_snn.tuning.kernel import measured_call
+from tvm_snn.tuning.operands import random_operands, random_subset, reference, scale_shape
 
 
 def types(operation: Operation) -> list[tuple[str, tuple[int, ...]]]:
@@ -48,3 +50,20 @@ def test_the_same_seed_gives_the_same_operands() -> None:
     first, again, other = (random_operands(types(operation), 0.1, seed) for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0], other[0])
+
+
+def test_a_kernel_is_measured_with_the_subset_that_it_was_compiled_for() -> None:
+    operation = subset_conv2d()
+    subset = random_subset(operation.operands[1][1])
+    assert len(np.unique(subset, axis=0)) == len(subset)
+    for seed in (0, 1):
+        assert np.array_equal(random_operands(types(operation), 0.1, seed)[1], subset)
+    call = measured_call(operation, "subset_gather")
+    assert known_subset(call) == known_subset(with_known_subset(operation.call(), subset))
+    assert known_subset(measured_call(operation, "xnor_popcount")) is None
+
+
+@pytest.mark.parametrize("shape", [(8, 1, 1, 2), (3, 64, 1, 1)])
+def test_subsets_that_cannot_be_drawn_without_repetition(shape: tuple[int, ...]) -> None:
+    assert random_subset(shape).shape == shape
+    assert set(np.unique(random_subset(shape))) == {-1, 1}
