@@ -1,26 +1,21 @@
-"""What the binary and the sub-bit convolution share: latent weights, scale and geometry."""
-
-from abc import ABC, abstractmethod
+"""What the binary and the sub-bit convolution share: the geometry."""
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ModelError
-from .straight_through import replace_by_binary
+from .binarized_layer import BinarizedLayer
+from .estimators import Estimator
 
 Pair = int | tuple[int, int]
 
 
-class BinarizedConv2d(nn.Module, ABC):
-    """A 2-d convolution without bias whose weights are scale[o] * {+1, -1} in every forward.
+class BinarizedConv2d(BinarizedLayer):
+    """A 2-d convolution whose weights are scale[o] * {+1, -1} in every forward.
 
-    `weight` (O, C/groups, kh, kw) is the latent float weight that the optimiser moves; a subclass
-    says how it becomes binary. The scale of an output channel is its mean |weight| (Rastegari et
-    al., "XNOR-Net", ECCV 2016, Eq. (6)), kept out of the gradient as in the code of the sub-bit
-    paper: dL/dweight = scale * dL/dW where |weight| <= 1, else 0, for W = scale * binary.
-
-    Input (N, C, H, W), output (N, O, H', W') with the strides, zero padding, dilation and groups
-    of `torch.nn.Conv2d`. Raises ModelError when channels do not divide by groups.
+    `weight` is (O, C/groups, kh, kw), `bias` (O,) or None; see `BinarizedLayer`. Input
+    (N, C, H, W), output (N, O, H', W') with the strides, zero padding, dilation and groups of
+    `torch.nn.Conv2d`. Raises ModelError when channels do not divide by groups.
     """
 
     def __init__(
@@ -32,15 +27,19 @@ class BinarizedConv2d(nn.Module, ABC):
         padding: Pair,
         dilation: Pair,
         groups: int,
+        bias: bool,
+        estimator: Estimator,
+        balanced: bool,
         generator: torch.Generator | None,
     ) -> None:
         """Create latent weights, drawn from `generator` or torch's global one."""
-        super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ModelError(
                 f"{type(self).__name__}: {in_channels} input and {out_channels} output channels "
                 f"must both divide by groups = {groups}"
             )
+        shape = (out_channels, in_channels // groups, *_pair(kernel_size))
+        super().__init__(shape, bias, estimator, balanced, generator)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = _pair(kernel_size)
@@ -48,25 +47,13 @@ class BinarizedConv2d(nn.Module, ABC):
         self.padding = _pair(padding)
         self.dilation = _pair(dilation)
         self.groups = groups
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = nn.Parameter(torch.empty(shape))
-        nn.init.kaiming_normal_(self.weight, generator=generator)
-
-    @abstractmethod
-    def binarize(self, weight: Tensor) -> Tensor:
-        """Return {+1, -1} for the latent weights, same shape and dtype, without gradient."""
-
-    def effective_weight(self) -> Tensor:
-        """scale[o] * {+1, -1}: the weight that the convolution really uses, with its gradient."""
-        binary = replace_by_binary(self.weight, self.binarize(self.weight.detach()))
-        scale = self.weight.detach().abs().mean(dim=(1, 2, 3), keepdim=True)
-        return scale * binary
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve with the binarised weights."""
         return nn.functional.conv2d(
             x,
             self.effective_weight(),
+            self.bias,
             stride=self.stride,
             padding=self.padding,
             dilation=self.dilation,
@@ -78,7 +65,7 @@ class BinarizedConv2d(nn.Module, ABC):
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-            f"groups={self.groups}"
+            f"groups={self.groups}, bias={self.bias is not None}"
         )
 
 

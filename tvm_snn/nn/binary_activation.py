@@ -1,37 +1,31 @@
 """The sign activation that feeds W1A1 layers."""
 
-from typing import Literal
-
 from torch import Tensor, nn
 
-from ..errors import ModelError
-from .straight_through import sign_clipped, sign_polynomial
-
-Estimator = Literal["polynomial", "clipped"]
-
-_SIGN = {"polynomial": sign_polynomial, "clipped": sign_clipped}
+from .estimators import Estimator, Slope
+from .straight_through import sign_clipped, sign_error_decay, sign_polynomial
 
 
 class BinaryActivation(nn.Module):
     """sign(x) with sign(0) = 0: any shape in, the same shape out, values in {-1, 0, +1}.
 
-    `estimator` chooses the gradient: "polynomial" (Bi-Real Net) or "clipped" (the gradient of
-    Hardtanh); see `straight_through`. Raises ModelError for another name.
+    `estimator` chooses the gradient: "polynomial" (Bi-Real Net), "clipped" (the gradient of
+    Hardtanh) or "error_decay" (IR-Net; follows `set_progress`); see `slopes`. Raises ModelError
+    for another name.
     """
 
     def __init__(self, estimator: Estimator = "polynomial") -> None:
         """Choose the gradient estimator."""
         super().__init__()
-        if estimator not in _SIGN:
-            raise ModelError(
-                f"BinaryActivation: unknown estimator {estimator!r}; use one of {sorted(_SIGN)}"
-            )
-        self.estimator = estimator
+        self.slope = Slope(estimator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return sign(x)."""
-        return _SIGN[self.estimator](x)
+        # The slope is computed backward, from x: kept from here it would be a second copy.
+        if self.slope.progress is not None:
+            return sign_error_decay(x, self.slope.progress)
+        return sign_clipped(x) if self.slope.estimator == "clipped" else sign_polynomial(x)
 
     def extra_repr(self) -> str:
         """Show the estimator in the module's printout."""
-        return self.estimator
+        return self.slope.estimator

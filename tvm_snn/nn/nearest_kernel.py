@@ -1,8 +1,8 @@
 """Kernel-aware binarisation: the subset kernel nearest to each unit of latent weights.
 
-Shapes: weights (O, C, kh, kw) where C counts input channels of one group; a subset
-(K, g, kh, kw); kernel indices (O, C/g), where unit u of an output covers its input channels
-u*g .. u*g + g - 1.
+Shapes: weights (O, C, kh, kw) where C counts input channels of one group, or (O, C) in dense
+layers; a subset (K, g, kh, kw), where kh = kw = 1 in dense layers; kernel indices (O, C/g), where
+unit u of an output covers its input channels u*g .. u*g + g - 1.
 """
 
 from torch import Tensor

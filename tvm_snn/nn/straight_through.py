@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .slopes import clipped_slope, error_decay_slope, polynomial_slope
+
 
 class _SignClipped(torch.autograd.Function):
     @staticmethod
@@ -23,7 +25,7 @@ class _SignClipped(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return grad * (x.abs() <= 1)
+        return grad * clipped_slope(x)
 
 
 class _SignPolynomial(torch.autograd.Function):
@@ -38,47 +40,125 @@ class _SignPolynomial(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return grad * (2 - 2 * x.abs()).clamp_(min=0)
+        return grad * polynomial_slope(x)
+
+
+class _SignErrorDecay(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, progress: Tensor) -> Tensor:  # noqa: ARG004
+        return torch.sign(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        x, progress = ctx.saved_tensors
+        return grad * error_decay_slope(x, progress), None
 
 
 class _ReplaceByBinary(torch.autograd.Function):
     @staticmethod
-    def forward(latent: Tensor, binary: Tensor) -> Tensor:  # noqa: ARG004
+    def forward(latent: Tensor, binary: Tensor, slope: Tensor) -> Tensor:  # noqa: ARG004
         return binary.clone()
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ARG004
-        ctx.save_for_backward(inputs[0])
+    def setup_context(
+        ctx: Any,
+        inputs: tuple[Tensor, Tensor, Tensor],
+        output: Tensor,  # noqa: ARG004
+    ) -> None:
+        ctx.save_for_backward(inputs[2])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (latent,) = ctx.saved_tensors
-        return grad * (latent.abs() <= 1), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (slope,) = ctx.saved_tensors
+        return grad * slope, None, None
+
+
+class _ReplaceByKernels(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        latent: Tensor,  # noqa: ARG004
+        binary: Tensor,
+        slope: Tensor,  # noqa: ARG004
+        learned: Tensor,  # noqa: ARG004
+        factor: Tensor,  # noqa: ARG004
+        indices: Tensor,  # noqa: ARG004
+    ) -> Tensor:
+        return binary.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG004
+        _, _, slope, learned, factor, indices = inputs
+        ctx.save_for_backward(slope, factor, indices)
+        ctx.kernels_shape = learned.shape
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        slope, factor, indices = ctx.saved_tensors
+        shape = ctx.kernels_shape
+        units = grad.reshape(indices.numel(), -1)
+        kernels = units.new_zeros(shape[0], units.shape[1]).index_add(0, indices.reshape(-1), units)
+        return grad * slope, None, None, (factor * kernels).reshape(shape), None, None
+
+
+class _RoundInRange(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor, top: float, levels: int) -> Tensor:
+        return torch.round(torch.clamp(x, 0.0, top) * (levels / top)) * (top / levels)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, float, int], output: Tensor) -> None:  # noqa: ARG004
+        x, ctx.top, _ = inputs
+        ctx.save_for_backward(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        return grad * ((x >= 0) & (x <= ctx.top)), None, None
 
 
 def sign_clipped(x: Tensor) -> Tensor:
-    """sign(x) in {-1, 0, +1}, with the gradient of clip(x, -1, 1).
-
-    d/dx = 1 where |x| <= 1, else 0. Source: Hubara et al., "Binarized Neural Networks",
-    NeurIPS 2016. Any shape, any float dtype.
-    """
+    """sign(x) in {-1, 0, +1}, with the gradient `clipped_slope`. Any shape, any float dtype."""
     return _SignClipped.apply(x)
 
 
 def sign_polynomial(x: Tensor) -> Tensor:
-    """sign(x) in {-1, 0, +1}, with the gradient of the piecewise polynomial of Bi-Real Net.
-
-    The surrogate is 2x + x^2 on [-1, 0), 2x - x^2 on [0, 1) and sign(x) outside, hence
-    d/dx = max(0, 2 - 2|x|). Source: Liu et al., "Bi-Real Net", ECCV 2018, "Approximation to
-    the derivative of the sign function". Any shape, any float dtype.
-    """
+    """sign(x) in {-1, 0, +1}, with the gradient `polynomial_slope`. Any shape, any float dtype."""
     return _SignPolynomial.apply(x)
 
 
-def replace_by_binary(latent: Tensor, binary: Tensor) -> Tensor:
-    """`binary` forward; backward, the gradient of clip(latent, -1, 1) reaches `latent`.
+def sign_error_decay(x: Tensor, progress: Tensor) -> Tensor:
+    """sign(x) in {-1, 0, +1}, with the gradient `error_decay_slope` at `progress` (0-d).
 
-    d/dlatent = 1 where |latent| <= 1, else 0. `binary` has the shape and dtype of `latent` and
-    receives no gradient. This is how latent weights learn through their binary kernels.
+    Any shape, any float dtype.
     """
-    return _ReplaceByBinary.apply(latent, binary)
+    return _SignErrorDecay.apply(x, progress)
+
+
+def replace_by_binary(latent: Tensor, binary: Tensor, slope: Tensor) -> Tensor:
+    """`binary` forward; backward, dL/dlatent = slope * dL/dbinary.
+
+    All three have the same shape and dtype; `binary` and `slope` receive no gradient. This is
+    how latent weights learn through their binary kernels.
+    """
+    return _ReplaceByBinary.apply(latent, binary, slope)
+
+
+def replace_by_kernels(
+    latent: Tensor, binary: Tensor, slope: Tensor, learned: Tensor, factor: Tensor, indices: Tensor
+) -> Tensor:
+    """`binary` forward; backward, the latent weights and the kernels themselves learn.
+
+    dL/dlatent = slope * dL/dbinary, as in `replace_by_binary`, and
+    dL/dlearned[k] = factor * sum over the units u with indices[u] = k of dL/dbinary[u],
+    for `learned` (K, g, kh, kw), `indices` int64 (O, C/g) and the 0-d `factor`.
+    """
+    return _ReplaceByKernels.apply(latent, binary, slope, learned, factor, indices)
+
+
+def round_in_range(x: Tensor, top: float, levels: int) -> Tensor:
+    """x clipped to [0, top] and rounded to `levels` equal steps; gradient 1 in range, else 0."""
+    return _RoundInRange.apply(x, top, levels)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ..nn import LearnableBias
-from .layers import Activations, activation_sign, conv3x3
+from .layers import Activations, Kernels, activation_sign, conv3x3
 from .seeded import seeded
 
 IMAGENET_SHAPE = (3, 224, 224)
@@ -29,14 +29,14 @@ class ResidualUnit(nn.Module):
         in_channels: int,
         out_channels: int,
         stride: int,
-        tau: int | None,
+        kernels: Kernels,
         activations: Activations,
     ) -> None:
         """Build the unit; its shortcut is the identity unless the shape changes."""
         super().__init__()
         self.bias_in = LearnableBias(in_channels)
         self.sign = activation_sign(activations, "polynomial")
-        self.conv = conv3x3(in_channels, out_channels, stride, tau)
+        self.conv = conv3x3(in_channels, out_channels, stride, kernels)
         self.norm = nn.BatchNorm2d(out_channels)
         self.shortcut = _shortcut(in_channels, out_channels, stride)
         self.bias_mid = LearnableBias(out_channels)
@@ -61,7 +61,7 @@ class ResNet(nn.Module):
         stem: nn.Module,
         widths: Sequence[int],
         depths: Sequence[int],
-        tau: int | None,
+        kernels: Kernels,
         activations: Activations,
         num_classes: int,
     ) -> None:
@@ -72,8 +72,8 @@ class ResNet(nn.Module):
         for index, ((before, width), depth) in enumerate(
             zip(pairwise([widths[0], *widths]), depths, strict=True)
         ):
-            first = ResidualUnit(before, width, 1 if index == 0 else 2, tau, activations)
-            rest = [ResidualUnit(width, width, 1, tau, activations) for _ in range(depth - 1)]
+            first = ResidualUnit(before, width, 1 if index == 0 else 2, kernels, activations)
+            rest = [ResidualUnit(width, width, 1, kernels, activations) for _ in range(depth - 1)]
             self.stages.append(nn.Sequential(first, *rest))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(widths[-1], num_classes)
@@ -88,9 +88,16 @@ def resnet18(
     activations: Activations = "W1A1",
     num_classes: int = 1000,
     seed: int = 0,
+    subset: str = "vanilla",
+    unit: int = 1,
+    subset_size: int | None = None,
 ) -> nn.Module:
-    """ResNet-18 for (N, 3, 224, 224): sixteen 3x3 binarised convolutions; tau None is 1 bit."""
-    return _imagenet_resnet((4, 4, 4, 4), tau, activations, num_classes, seed)
+    """ResNet-18 for (N, 3, 224, 224): sixteen 3x3 binarised convolutions; tau None is 1 bit.
+
+    `tau`, `subset`, `unit` and `subset_size` are those of `Kernels`.
+    """
+    kernels = Kernels(tau, subset, unit, subset_size)
+    return _imagenet_resnet((4, 4, 4, 4), kernels, activations, num_classes, seed)
 
 
 def resnet34(
@@ -98,9 +105,16 @@ def resnet34(
     activations: Activations = "W1A1",
     num_classes: int = 1000,
     seed: int = 0,
+    subset: str = "vanilla",
+    unit: int = 1,
+    subset_size: int | None = None,
 ) -> nn.Module:
-    """ResNet-34 for (N, 3, 224, 224): 32 binarised 3x3 convolutions; tau None is 1 bit."""
-    return _imagenet_resnet((6, 8, 12, 6), tau, activations, num_classes, seed)
+    """ResNet-34 for (N, 3, 224, 224): 32 binarised 3x3 convolutions; tau None is 1 bit.
+
+    `tau`, `subset`, `unit` and `subset_size` are those of `Kernels`.
+    """
+    kernels = Kernels(tau, subset, unit, subset_size)
+    return _imagenet_resnet((6, 8, 12, 6), kernels, activations, num_classes, seed)
 
 
 def resnet20(
@@ -108,28 +122,53 @@ def resnet20(
     activations: Activations = "W1A1",
     num_classes: int = 10,
     seed: int = 0,
+    subset: str = "vanilla",
+    unit: int = 1,
+    subset_size: int | None = None,
+    input_shape: tuple[int, int, int] = CIFAR_SHAPE,
+    width: int = 16,
+    depth: int = 6,
 ) -> nn.Module:
-    """ResNet-20 for (N, 3, 32, 32): 18 binarised 3x3 convolutions; tau None is 1 bit."""
+    """ResNet-20 for (N, 3, 32, 32): 18 binarised 3x3 convolutions; tau None is 1 bit.
+
+    `tau`, `subset`, `unit` and `subset_size` are those of `Kernels`. Other images have another
+    `input_shape` (C, H, W); smaller or larger networks another `width` of the first of the three
+    stages (the others are 2 and 4 times as wide) or `depth`, the convolutions in each.
+    """
+    kernels = Kernels(tau, subset, unit, subset_size)
 
     def build() -> nn.Module:
-        stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16))
-        return ResNet(stem, (16, 32, 64), (6, 6, 6), tau, activations, num_classes)
+        stem = nn.Sequential(
+            nn.Conv2d(input_shape[0], width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        )
+        widths, depths = (width, 2 * width, 4 * width), (depth, depth, depth)
+        return ResNet(stem, widths, depths, kernels, activations, num_classes)
 
-    return seeded(build, seed, CIFAR_SHAPE)
+    return seeded(build, seed, input_shape)
 
 
 def _imagenet_resnet(
-    depths: Sequence[int], tau: int | None, activations: Activations, num_classes: int, seed: int
+    depths: Sequence[int],
+    kernels: Kernels,
+    activations: Activations,
+    num_classes: int,
+    seed: int,
 ) -> nn.Module:
     def build() -> nn.Module:
-        stem = nn.Sequential(
-            nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False),
-            nn.BatchNorm2d(64),
-            nn.MaxPool2d(3, stride=2, padding=1),
+        return ResNet(
+            imagenet_stem(64), (64, 128, 256, 512), depths, kernels, activations, num_classes
         )
-        return ResNet(stem, (64, 128, 256, 512), depths, tau, activations, num_classes)
 
     return seeded(build, seed, IMAGENET_SHAPE)
+
+
+def imagenet_stem(channels: int) -> nn.Module:
+    """What maps (N, 3, 224, 224) to (N, channels, 56, 56): 7x7 convolution and max-pooling."""
+    return nn.Sequential(
+        nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.MaxPool2d(3, stride=2, padding=1),
+    )
 
 
 def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:

@@ -6,37 +6,53 @@ pooling, BatchNorm, Hardtanh, and the sign right before the next convolution.
 
 from torch import Tensor, nn
 
-from .layers import Activations, activation_sign, conv3x3
+from .layers import Activations, Kernels, activation_sign, conv3x3
 from .seeded import seeded
 
 INPUT_SHAPE = (3, 32, 32)
 
-# (input channels, output channels, max-pool after it) of the five binarised convolutions.
+# (input channels, output channels, max-pool after it) of the five binarised convolutions, as
+# multiples of the stem's channels.
 _LAYERS = (
-    (128, 128, True),
-    (128, 256, False),
-    (256, 256, True),
-    (256, 512, False),
-    (512, 512, True),
+    (1, 1, True),
+    (1, 2, False),
+    (2, 2, True),
+    (2, 4, False),
+    (4, 4, True),
 )
 
 
 class VggSmall(nn.Module):
-    """Six 3x3 convolutions (128, 128, 256, 256, 512, 512) and a linear classifier.
+    """Six 3x3 convolutions of 1, 1, 2, 2, 4, 4 times `width` channels and a linear classifier.
 
-    The first convolution and the classifier are float. (N, 3, 32, 32) to (N, num_classes).
+    The first convolution and the classifier are float. `input_shape` (C, H, W), N of them, to
+    (N, num_classes).
     """
 
-    def __init__(self, tau: int | None, activations: Activations, num_classes: int) -> None:
+    def __init__(
+        self,
+        kernels: Kernels,
+        activations: Activations,
+        num_classes: int,
+        input_shape: tuple[int, int, int],
+        width: int,
+    ) -> None:
         """Assemble the network."""
         super().__init__()
+        channels, height, columns = input_shape
         self.stem = nn.Sequential(
-            nn.Conv2d(3, 128, 3, padding=1, bias=False), nn.BatchNorm2d(128), nn.Hardtanh()
+            nn.Conv2d(channels, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.Hardtanh(),
         )
         self.blocks = nn.Sequential(
-            *(_block(before, after, pool, tau, activations) for before, after, pool in _LAYERS)
+            *(
+                _block(before * width, after * width, pool, kernels, activations)
+                for before, after, pool in _LAYERS
+            )
         )
-        self.classifier = nn.Linear(512 * 4 * 4, num_classes)
+        # Three times halved.
+        self.classifier = nn.Linear(4 * width * (height // 8) * (columns // 8), num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits."""
@@ -48,15 +64,29 @@ def vgg_small(
     activations: Activations = "W1A1",
     num_classes: int = 10,
     seed: int = 0,
+    subset: str = "vanilla",
+    unit: int = 1,
+    subset_size: int | None = None,
+    input_shape: tuple[int, int, int] = INPUT_SHAPE,
+    width: int = 128,
 ) -> nn.Module:
-    """VGG-small for (N, 3, 32, 32): five binarised 3x3 convolutions; tau None is 1 bit."""
-    return seeded(lambda: VggSmall(tau, activations, num_classes), seed, INPUT_SHAPE)
+    """VGG-small for (N, 3, 32, 32): five binarised 3x3 convolutions; tau None is 1 bit.
+
+    `tau`, `subset`, `unit` and `subset_size` are those of `Kernels`. Other images have another
+    `input_shape` (C, H, W), smaller or larger networks another `width` of the stem.
+    """
+    kernels = Kernels(tau, subset, unit, subset_size)
+
+    def build() -> nn.Module:
+        return VggSmall(kernels, activations, num_classes, input_shape, width)
+
+    return seeded(build, seed, input_shape)
 
 
 def _block(
-    before: int, after: int, pool: bool, tau: int | None, activations: Activations
+    before: int, after: int, pool: bool, kernels: Kernels, activations: Activations
 ) -> nn.Sequential:
-    layers = [activation_sign(activations, "clipped"), conv3x3(before, after, 1, tau)]
+    layers = [activation_sign(activations, "clipped"), conv3x3(before, after, 1, kernels)]
     if pool:
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers, nn.BatchNorm2d(after), nn.Hardtanh())

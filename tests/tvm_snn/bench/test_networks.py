@@ -12,12 +12,13 @@ from tvm_snn.bench.peers import installed
 from tvm_snn.bench.peers import torch as peer_torch
 from tvm_snn.nn import BinaryActivation, LearnableBias
 from tvm_snn.zoo import ZOO, ZooEntry
+from tvm_snn.zoo.layers import Kernels
 from tvm_snn.zoo.resnet import ResidualUnit
 
 
 def _tiny(tau=5, activations="W1A1") -> nn.Module:
     torch.manual_seed(0)
-    unit = ResidualUnit(4, 8, 2, tau, activations)
+    unit = ResidualUnit(4, 8, 2, Kernels(tau), activations)
     return nn.Sequential(unit, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)).eval()
 
 

@@ -171,4 +171,4 @@ def test_bad_geometry_is_named():
 
 
 def test_printout_shows_the_subset():
-    assert "subset_size=8, unit=2" in repr(SubBitConv2d(4, 6, tau=3, unit=2))
+    assert "VanillaSubset(size=8, unit=(2, 3, 3))" in repr(SubBitConv2d(4, 6, tau=3, unit=2))

@@ -1,9 +1,9 @@
-"""Subsets of binary kernels: how the K patterns that a layer may use are drawn."""
+"""Drawing random subsets of binary kernels."""
 
 import torch
 from torch import Tensor
 
-from ..errors import ModelError
+from ...errors import ModelError
 
 
 def sample_subset(

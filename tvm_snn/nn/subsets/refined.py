@@ -1,0 +1,97 @@
+"""The refined subset: kernels that are learned, with a memory that keeps them steady."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from .policy import LearnedSubset, UnitShape
+from .sample import sample_subset
+
+
+class RefinedSubset(LearnedSubset):
+    """K kernels learned by gradient: Wang et al., "Sub-bit Neural Networks", ICCV 2021, Sec. 3.3.
+
+    `patterns` (K, g, kh, kw) are latent floats; the buffer `subset` is their binary memory, which
+    the layer uses. An entry of the memory follows the sign of its latent entry only where that is
+    confident: m = sign(p) where |p| >= threshold, else m stays. Every `period` forwards in
+    training, a learning step: the gradient of the weights that use a kernel adds up in its
+    latent entries (dL/dp[k] = sum over units with index k of dL/dW), latent entries are clipped to
+    [-limit, limit], and a kernel whose memory repeats that of an earlier one is replaced by a
+    random one that the subset lacks. Between learning steps the gradient is zero, and only the
+    optimiser's momentum moves the patterns.
+
+    The defaults are those of the authors' code. There a repeated kernel is the one whose latent
+    signs repeat, and those behind it move up, leaving their memory behind; here every kernel
+    keeps its place.
+    """
+
+    learning: Tensor
+
+    def __init__(
+        self,
+        size: int,
+        unit_shape: UnitShape,
+        generator: torch.Generator | None = None,
+        *,
+        period: int = 25,
+        threshold: float = 1e-3,
+        limit: float = 3.0,
+    ) -> None:
+        """Start from random kernels, drawn from `generator` or torch's global one."""
+        kernels = self._drawn(size, unit_shape, generator)
+        super().__init__(self._spelled_out(kernels), period, generator)
+        self.threshold = threshold
+        self.limit = limit
+        self.patterns = nn.Parameter(kernels.float())
+        self.register_buffer("learning", torch.zeros(()))
+
+    def learned(self) -> tuple[Tensor, Tensor]:
+        """The patterns; their gradient is zero outside of learning steps."""
+        return self._spelled_out(self.patterns), self.learning.clone()
+
+    def move(self, latent: Tensor, step: int) -> None:  # noqa: ARG002
+        """Let the memory follow confident entries; in a learning step, tidy up."""
+        learning = step % self.period == 0
+        self.learning.fill_(learning)
+        memory = self.subset[: len(self.patterns)]
+        sign = torch.where(self.patterns >= 0, 1, -1).to(torch.int8)
+        memory = torch.where(self.patterns.abs() >= self.threshold, sign, memory)
+        if learning:
+            self.patterns.clamp_(-self.limit, self.limit)
+            memory = self._without_repeats(memory, step)
+        self.subset.copy_(self._spelled_out(memory))
+
+    def _without_repeats(self, memory: Tensor, step: int) -> Tensor:
+        """Replace every kernel that repeats an earlier one, in the memory and in the patterns."""
+        keys = [self._key(kernel) for kernel in memory.flatten(1).tolist()]
+        repeated = [k for k, key in enumerate(keys) if key in keys[:k]]
+        if not repeated:
+            return memory
+        # Enough for every repetition, also where a kernel and its negative count as the same.
+        shape: UnitShape = memory.shape[1], memory.shape[2], memory.shape[3]
+        size = min(4 * len(memory), 2 ** math.prod(shape))
+        candidates = sample_subset(size, shape, self.generator(step))
+        memory, taken = memory.clone(), set(keys)
+        for kernel in candidates:
+            if not repeated:
+                break
+            key = self._key(kernel.flatten().tolist())
+            if key not in taken:
+                taken.add(key)
+                place = repeated.pop(0)
+                memory[place] = kernel.to(memory.device)
+                self.patterns[place] = kernel.to(self.patterns)
+        return memory
+
+    def _drawn(self, size: int, unit_shape: UnitShape, generator: torch.Generator | None) -> Tensor:
+        """The kernels to start from that are learned, for a subset of `size`."""
+        return sample_subset(size, unit_shape, generator)
+
+    def _spelled_out(self, kernels: Tensor) -> Tensor:
+        """All kernels of the subset, given those that are learned."""
+        return kernels
+
+    def _key(self, kernel: list[int]) -> tuple[int, ...]:
+        """What two kernels share that count as repeated."""
+        return tuple(kernel)
