@@ -104,9 +104,12 @@ def _contender(network: Network, data: NDArray) -> Contender:
 
 
 def _exported(case: Case) -> dict[str, ExportedNetwork]:
-    """Return what other engines run: the network itself, and one with ReLU, by its suffix."""
+    """Return what other engines run, by its suffix: the network itself, and one with ReLU.
+
+    That only of the first batch size: to export it takes longer than all measuring.
+    """
     networks = {"": ExportedNetwork(case.model(), case.data())}
-    if case.activations == "W1A1":
+    if case.activations == "W1A1" and case.batch == 1:
         networks[RELU] = ExportedNetwork(with_relu(case.model()), case.data())
     return networks
 

@@ -14,7 +14,7 @@ _TURN, _WARM = 3e-3, 1e-3
 """Seconds of a contender's turn that are timed, and that it runs before."""
 _BLOCKS, _BLOCK = 3, 5
 """Most blocks that the rounds are cut into, and the least rounds of one."""
-_PATIENCE = 15.0
+_PATIENCE = 10.0
 """Seconds after which no round starts, once there were enough for a block."""
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -28,7 +28,7 @@ class Timed(Protocol):
         """What the engine calls the kernel, where it says."""
 
     def turn(self, seconds: float) -> float:
-        """Run for so long, at least once; return the mean of a run in microseconds."""
+        """Run for so long, at least once; return the median of the runs in microseconds."""
 
     def result(self) -> NDArray:
         """Return what the last run computed; for checks, never timed."""
@@ -47,17 +47,15 @@ class Contender:
     kernel: str = ""
 
     def turn(self, seconds: float) -> float:
-        """Run for so long, at least once; return the mean of a run in microseconds."""
-        calls, reported, start = 0, 0.0, time.perf_counter()
-        while True:
+        """Run for so long, at least once; return the median of the runs in microseconds."""
+        runs: list[float] = []
+        start = before = time.perf_counter()
+        while before - start <= seconds or not runs:
             self.run()
-            calls += 1
-            if self.reported is not None:
-                reported += self.reported()
-            passed = time.perf_counter() - start
-            if passed > seconds:
-                total = passed * 1e6 if self.reported is None else reported
-                return total / calls
+            after = time.perf_counter()
+            runs.append((after - before) * 1e6 if self.reported is None else self.reported())
+            before = time.perf_counter()
+        return statistics.median(runs)
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,9 @@ def interleaved(
     """Time the contenders in turn, round after round, and return the timing of each.
 
     In its turn a contender first runs for a millisecond, so that it finds its own data in the
-    caches, then until three have passed; the turn counts as the mean of these. `rest` seconds of
-    sleep come before each turn: idle threads of the engine before need them to stop spinning. Slow
-    contenders get fewer rounds, but never fewer than a block.
+    caches, then until three have passed; the turn counts as the median of these runs. `rest`
+    seconds of sleep come before each turn: idle threads of the engine before need them to stop
+    spinning. Slow contenders get fewer rounds, but never fewer than a block.
     """
     samples: dict[_Key, list[float]] = {key: [] for key in contenders}
     task = progress.add_task("measuring", total=rounds)

@@ -37,7 +37,7 @@ def test_cases() -> None:
 
 
 def test_a_network_in_every_engine() -> None:
-    case = Case("tiny", "W1A1", 2, (5, None))
+    case = Case("tiny", "W1A1", 1, (5, None))
     (rows,) = measure_networks([case], "host", installed(), [1], 1, silent())
     ours = [row.kind for row in rows if row.engine == "tvm_snn"]
     assert ours == [

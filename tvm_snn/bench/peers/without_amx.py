@@ -90,7 +90,7 @@ class Remote:
     kernel: str
 
     def turn(self, seconds: float) -> float:
-        """Let it run there for so long; return the mean of a run in microseconds."""
+        """Let it run there for so long; return the median of the runs in microseconds."""
         return float(self.ask("turn", seconds))
 
     def result(self) -> NDArray:
