@@ -1,10 +1,12 @@
-"""Let a kernel pack the signs of its own result, where nobody else reads it.
+"""Let a kernel pack the signs of its own result.
 
 FuseOps ends a convolution's group before an operator that is not elementwise. Packing is none, yet
-it reads each element once: in the same group, the result never reaches memory as floats.
+it reads each element once: in the same group, a result that nobody else reads never reaches memory
+as floats. A result with other readers, as in a residual network, is packed while it is in the
+cache, and the kernel has several outputs.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import tvm
@@ -12,6 +14,7 @@ import tvm_ffi
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from ..schedules.emit import FUSES_ELEMENTWISE_EPILOGUE
 from ..schedules.pack_signs import NAME as PACKING
 from .layers import operator_name, var_bindings
 from .trace_kernels import CALL_TIR
@@ -41,43 +44,71 @@ class _Merger(PyExprMutator):
         main = module["main"]
         self._bindings = {binding.var: binding.value for binding in var_bindings(main)}
         self._uses = _uses(main)
+        self._packings: dict[relax.Var, list[relax.Var]] = defaultdict(list)
+        for var, value in self._bindings.items():
+            data = self._packed_result(value)
+            if data is not None:
+                self._packings[data].append(var)
+        self._packed_apart = {var for packings in self._packings.values() for var in packings}
 
-    def visit_call_(self, call: relax.Call) -> relax.Expr:
-        data = self._packed_group_result(call)
-        if data is None:
-            return super().visit_call_(call)
-        producer = self._bindings[data]
-        arguments = dict.fromkeys([*_arguments(producer), *_arguments(call)])
-        del arguments[data]
-        merged = self._merged(list(arguments), producer, data, call)
-        name = self.builder_.add_func(merged, f"{producer.op.name_hint}_{PACKING}")
-        return relax.Call(name, [self.visit_expr(argument) for argument in arguments])
+    def visit_var_binding_(self, binding: relax.VarBinding) -> None:
+        packings = self._packings.get(binding.var, [])
+        if packings and self._uses[binding.var] > 1:
+            merged = self.builder_.emit(self._merged(binding.var, packings, keeps_data=True))
+            for index, var in enumerate([binding.var, *packings]):
+                self.set_var_remap(var, self.builder_.emit(relax.TupleGetItem(merged, index)))
+        elif packings:
+            self.set_var_remap(
+                packings[0],
+                self.builder_.emit(self._merged(binding.var, packings, keeps_data=False)),
+            )
+        elif binding.var not in self._packed_apart:
+            super().visit_var_binding_(binding)
 
-    def _packed_group_result(self, call: relax.Call) -> relax.Var | None:
-        """Return the result of a group that `call` packs and that has no other reader."""
-        if not self._kernel(call).startswith(PACKING):
+    def _packed_result(self, value: relax.Expr) -> relax.Var | None:
+        """Return the result of a kernel that a call packs, and that may pack it itself.
+
+        All else that the packing reads must be there when that kernel runs.
+        """
+        if not isinstance(value, relax.Call) or not self._kernel(value).startswith(PACKING):
             return None
-        groups = (arg for arg in _arguments(call) if self._group(self._bindings.get(arg)))
-        return next((result for result in groups if self._uses[result] == 1), None)
+        computed = [argument for argument in _arguments(value) if argument in self._bindings]
+        if len(computed) != 1 or not isinstance(computed[0], relax.DataflowVar):
+            return None
+        return computed[0] if self._takes_packing(self._bindings[computed[0]]) else None
+
+    def _takes_packing(self, call: relax.Expr) -> bool:
+        if self._group(call) is not None:
+            return True
+        if operator_name(call) != CALL_TIR:
+            return False
+        kernel = self._module[call.args[0]]
+        return int(kernel.attrs.get("op_pattern", 0)) == FUSES_ELEMENTWISE_EPILOGUE
 
     def _merged(
-        self,
-        arguments: Sequence[relax.Expr],
-        producer: relax.Call,
-        data: relax.Var,
-        packing: relax.Call,
-    ) -> relax.Function:
-        """Return the function of `arguments` that computes `data` by `producer`, and packs it."""
+        self, data: relax.Var, packings: Sequence[relax.Var], *, keeps_data: bool
+    ) -> relax.Call:
+        """Return a call of the function that computes `data` and packs it.
+
+        Its result is the words, or a tuple of `data` and the words of each packing.
+        """
+        producer, calls = self._bindings[data], [self._bindings[var] for var in packings]
+        read = [argument for call in [producer, *calls] for argument in _arguments(call)]
+        arguments = [argument for argument in dict.fromkeys(read) if argument is not data]
         params = [relax.Var(f"param_{i}", arg.ty) for i, arg in enumerate(arguments)]
         known = dict(zip(arguments, params, strict=True))
         builder = relax.BlockBuilder()
         with builder.function("merged", params, {"Primitive": 1}, private=True):
             with builder.dataflow():
                 result = self._emit_steps(builder, producer, known)
-                words = self._emit_steps(builder, packing, {**known, data: result})
-                output = builder.emit_output(words)
+                words = [self._emit_steps(builder, call, {**known, data: result}) for call in calls]
+                output = builder.emit_output(
+                    relax.Tuple([result, *words]) if keeps_data else words[0]
+                )
             builder.emit_func_output(output)
-        return builder.get()["merged"]
+        callee = producer.op if self._group(producer) is not None else producer.args[0]
+        name = self.builder_.add_func(builder.get()["merged"], f"{callee.name_hint}_{PACKING}")
+        return relax.Call(name, [self.visit_expr(argument) for argument in arguments])
 
     def _emit_steps(
         self, builder: relax.BlockBuilder, call: relax.Call, known: Substitution

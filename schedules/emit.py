@@ -18,6 +18,10 @@ are final."""
 READS_ONCE = "snn.reads_once"
 """Annotation of a block inside a core that reads each element of its operand once or twice only, so
 that elementwise stages before it are inlined into it."""
+ONE_PIXEL = "snn.one_pixel"
+"""Annotation of a block inside a core that, at each turn, makes all words of one pixel from all
+channels of that pixel. Its variables are the image, the row and the column, and its words are
+(images, planes, rows, columns, words)."""
 OWNS_RESULT = "snn.owns_result"
 """Annotation of a block inside a core that computes, at each turn of its loop, exactly the region
 of the result that its `T.writes` names, so that what follows is done there, in the cache. Regions

@@ -1,28 +1,30 @@
 """What follows a core, done job by job, while the core's results are still in the cache.
 
 A core whose block is annotated with OWNS_RESULT says which region of its result each job computes.
-Elementwise stages behind it are moved into that job, and where nobody else reads the core's result
-it becomes a small buffer of the job's own.
+Elementwise stages behind it, and what reads all channels of a pixel (ONE_PIXEL), are moved into
+that job, and where nobody else reads the core's result it becomes a small buffer of the job's own.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import tvm_ffi
-from tvm import sym, tirx
-from tvm.ir import Expr, Range, TensorLoad, TensorRegion
+from tvm import tirx
+from tvm.ir import Expr, Range, TensorLoad
 from tvm.s_tir import SBlock, SBlockRealize
 from tvm.tirx import BufferStore, For, ForKind, PrimFunc, SeqStmt, Stmt
 
 from ..target import Features
 from .blocks import Access
-from .emit import OWNS_RESULT, STRATEGY
+from .emit import ONE_PIXEL, OWNS_RESULT, STRATEGY
+from .statements import loads, loop, one_of, redirect, replace, statements, substitute, written
 
 
 def join_jobs(func: PrimFunc, features: Features) -> PrimFunc:
     """Return the function with elementwise stages moved into the jobs of the core before them."""
     realize = func.body
-    stages = _statements(realize.block.body)
+    stages = statements(realize.block.body)
     for position, stage in enumerate(stages):
         job = _job(stage)
         if job is None:
@@ -33,7 +35,7 @@ def join_jobs(func: PrimFunc, features: Features) -> PrimFunc:
         scratch = not joined.result_is_read and job.result not in func.params
         block = joined.block(scratch=scratch)
         root = realize.block
-        whole = [*stages[:position], _replace(stage, job.block, block), *joined.kept]
+        whole = [*stages[:position], replace(stage, job.block, block), *joined.kept]
         body = SeqStmt(whole) if len(whole) > 1 else whole[0]
         buffers = [b for b in root.alloc_buffers if not (scratch and b.same_as(job.result))]
         root = SBlock([], root.reads, root.writes, root.name_hint, body, None, buffers)
@@ -48,7 +50,7 @@ def wrap_cores(func: PrimFunc) -> PrimFunc:
     schedules would then ask more about its regions than can be proven.
     """
     root = func.body.block
-    stages = [_wrapped(stage) for stage in _statements(root.body)]
+    stages = [_wrapped(stage) for stage in statements(root.body)]
     body = SeqStmt(stages) if len(stages) > 1 else stages[0]
     block = SBlock([], root.reads, root.writes, root.name_hint, body, None, root.alloc_buffers)
     return PrimFunc(func.params, SBlockRealize([], True, block), func.ret_type, func.attrs)
@@ -79,30 +81,105 @@ class _Job:
         return self.block.writes[0].region
 
 
+class _Stage(Protocol):
+    """What may be done in a job, place by place."""
+
+    @property
+    def block(self) -> SBlock:
+        """What is done at each place."""
+
+    def fits(self, job: _Job, own: Sequence[tirx.Buffer]) -> bool:
+        """Whether the stage reads `own`, which the job makes, at its own place only."""
+
+    def statement(self, job: _Job, features: Features) -> Stmt:
+        """Return what does the stage for the region of the job."""
+
+    def region(self, job: _Job) -> Sequence[Range]:
+        """Return the part of the stage's result that the job's region gives."""
+
+
 @dataclass(frozen=True)
-class _Stage:
+class _Elementwise:
     """A stage that stores one element at every turn of its loops."""
 
     block: SBlock
     extents: tuple[int, ...]
 
-    @property
-    def store(self) -> BufferStore:
-        """What the stage does."""
-        return self.block.body
+    def fits(self, job: _Job, own: Sequence[tirx.Buffer]) -> bool:
+        """Whether the stage is as large as the result, and its vectors are contiguous."""
+        if self.extents != tuple(int(size) for size in job.result.shape):
+            return False
+        store = self.block.body
+        reads = loads(store.value)
+        accesses = [load.indices for load in reads if one_of(load.source, own)]
+        if not all(self._walks(indices) for indices in [store.indices, *accesses]):
+            return False
+        lane = self.block.iter_vars[-1].var
+        strides = [Access(load.source, tuple(load.indices)).stride(lane) for load in reads]
+        return all(stride in (0, 1) for stride in strides)
 
-    @property
-    def loads(self) -> list[TensorLoad]:
-        """What the stage reads."""
-        return _loads(self.store.value)
+    def statement(self, job: _Job, features: Features) -> Stmt:
+        """Return the stage's loops over the region of the job, vectors innermost."""
+        *outer, last = job.region
+        variables = [tirx.Var(f"e{axis}", "int64") for axis in range(len(outer))]
+        extent = int(last.extent)
+        lanes = min(features.vector_bytes // 4, extent)
+        part, lane = tirx.Var("part", "int64"), tirx.Var("lane", "int64")
+        count = -(-extent // lanes)
+        first = part * lanes
+        if extent % lanes:
+            # The last vector overlaps the one before it; both store the same.
+            first = tirx.min(first, extent - lanes)
+        body = substitute(self.block.body, _bound(self.block, job, [*variables, first + lane]))
+        body = loop(lane, lanes, body, ForKind.VECTORIZED)
+        return _nest(variables, outer, loop(part, count, body))
 
-    def walks(self, indices: Sequence[Expr]) -> bool:
+    def region(self, job: _Job) -> Sequence[Range]:
+        """Return the job's region: places are the same."""
+        return job.region
+
+    def _walks(self, indices: Sequence[Expr]) -> bool:
         """Whether the indices are the stage's variables in order."""
         variables = [iteration.var for iteration in self.block.iter_vars]
         return len(indices) == len(variables) and all(
             index.same_as(var) or (extent == 1 and isinstance(index, tirx.IntImm))
             for index, var, extent in zip(indices, variables, self.extents, strict=True)
         )
+
+
+@dataclass(frozen=True)
+class _OnePixel:
+    """A stage whose block does what is to be done with all channels of one pixel."""
+
+    block: SBlock
+
+    def fits(self, job: _Job, own: Sequence[tirx.Buffer]) -> bool:
+        """Whether the job computes whole pixels, and the stage reads no other ones of them."""
+        *_, channels = job.region
+        if len(job.region) != len(self.block.iter_vars) + 1:
+            return False
+        if int(channels.extent) != int(job.result.shape[-1]):
+            return False
+        variables = [iteration.var for iteration in self.block.iter_vars]
+        return all(
+            index.same_as(var)
+            for load in loads(self.block.body)
+            if one_of(load.source, own)
+            for index, var in zip(load.indices, variables, strict=False)
+        )
+
+    def statement(self, job: _Job, _features: Features) -> Stmt:
+        """Return a loop over the pixels of the job's region."""
+        *pixels, _ = job.region
+        variables = [tirx.Var(f"e{axis}", "int64") for axis in range(len(pixels))]
+        body = substitute(self.block.body, _bound(self.block, job, variables))
+        return _nest(variables, pixels, body)
+
+    def region(self, job: _Job) -> Sequence[Range]:
+        """Return the words of the region's pixels."""
+        batch, *pixels, _ = job.region
+        _, planes, *_, words = _result(self).shape
+        return [batch, Range(0, planes), *pixels, Range(0, words)]
 
 
 class _Joined:
@@ -118,10 +195,10 @@ class _Joined:
             stage = _stage(statement)
             if stage is not None and self._may_join(stage, late):
                 self.joined.append(stage)
-                self._owned.append(stage.store.buffer)
+                self._owned.append(_result(stage))
             else:
                 self.kept.append(statement)
-                late += _written(statement)
+                late += written(statement)
 
     @property
     def result_is_read(self) -> bool:
@@ -129,26 +206,27 @@ class _Joined:
         return any(
             load.source.same_as(self._job.result)
             for statement in self.kept
-            for load in _loads(statement)
+            for load in loads(statement)
         )
 
     def block(self, *, scratch: bool) -> SBlock:
         """Return the job's block with all that joined it."""
-        block = self._job.block
-        body: Stmt = SeqStmt([block.body, *(self._loops(stage) for stage in self.joined)])
-        buffers = list(block.alloc_buffers)
-        region = self._job.region
-        writes = [tirx.BufferRegion(stage.store.buffer, region) for stage in self.joined]
+        block, job = self._job.block, self._job
+        done = [stage.statement(job, self._features) for stage in self.joined]
+        body: Stmt = SeqStmt([block.body, *done])
+        own_buffers = [buffer for stage in self.joined for buffer in stage.block.alloc_buffers]
+        buffers = [*block.alloc_buffers, *own_buffers]
+        writes = [tirx.BufferRegion(_result(stage), stage.region(job)) for stage in self.joined]
+        read = {load.source: None for stage in self.joined for load in _outer_loads(stage)}
+        reads = [*block.reads, *(_whole(buffer) for buffer in read)]
         if scratch:
-            result, shape = self._job.result, [part.extent for part in region]
+            result, shape = job.result, [part.extent for part in job.region]
             own = tirx.decl_buffer(shape, result.dtype, f"{result.name}_of_job")
-            body = _redirect(body, result, own, [part.min for part in region])
+            body = redirect(body, result, own, [part.min for part in job.region])
             buffers.append(own)
+            reads = [read for read in reads if not read.source.same_as(result)]
         else:
             writes.append(block.writes[0])
-        reads = [*block.reads, *(region for stage in self.joined for region in _reads(stage))]
-        if scratch:
-            reads = [read for read in reads if not read.source.same_as(self._job.result)]
         return SBlock(
             block.iter_vars,
             reads,
@@ -163,41 +241,11 @@ class _Joined:
 
     def _may_join(self, stage: _Stage, late: Sequence[tirx.Buffer]) -> bool:
         """Whether a stage reads what the job made at its own place, and nothing made later."""
-        own = [load for load in stage.loads if _one_of(load.source, self._owned)]
-        if not own or any(_one_of(load.source, late) for load in stage.loads):
+        sources = [load.source for load in loads(stage.block.body)]
+        if any(one_of(source, late) for source in sources):
             return False
-        if stage.extents != tuple(int(size) for size in self._job.result.shape):
-            return False
-        if not all(stage.walks(access.indices) for access in (stage.store, *own)):
-            return False
-        lane = stage.block.iter_vars[-1].var
-        accesses = [Access(load.source, tuple(load.indices)) for load in stage.loads]
-        return all(access.stride(lane) in (0, 1) for access in accesses)
-
-    def _loops(self, stage: _Stage) -> Stmt:
-        """Return the stage's loops over the region of the job, vectors innermost."""
-        *outer, last = self._job.region
-        starts = [part.min for part in self._job.region]
-        variables = [tirx.Var(f"e{axis}", "int64") for axis in range(len(outer))]
-        extent = int(last.extent)
-        lanes = min(self._features.vector_bytes // 4, extent)
-        part, lane = tirx.Var("part", "int64"), tirx.Var("lane", "int64")
-        count = -(-extent // lanes)
-        first = part * lanes
-        if extent % lanes:
-            # The last vector overlaps the one before it; both store the same.
-            first = tirx.min(first, extent - lanes)
-        places = [*variables, first + lane]
-        bound = {
-            iteration.var: start + place
-            for iteration, start, place in zip(stage.block.iter_vars, starts, places, strict=True)
-        }
-        body = _substitute(stage.store, bound)
-        body = _loop(lane, lanes, body, ForKind.VECTORIZED)
-        body = _loop(part, count, body)
-        for var, range_ in reversed(list(zip(variables, outer, strict=True))):
-            body = _loop(var, int(range_.extent), body)
-        return body
+        reads_own = any(one_of(source, self._owned) for source in sources)
+        return reads_own and stage.fits(self._job, self._owned)
 
 
 def _job(stage: Stmt) -> _Job | None:
@@ -213,6 +261,15 @@ def _job(stage: Stmt) -> _Job | None:
 
 
 def _stage(statement: Stmt) -> _Stage | None:
+    pixels: list[SBlock] = []
+
+    def visit(block: SBlock) -> None:
+        if ONE_PIXEL in block.annotations:
+            pixels.append(block)
+
+    tvm_ffi.structural_walk(statement, (SBlock, visit))
+    if pixels:
+        return _OnePixel(pixels[0])
     extents = []
     while isinstance(statement, For):
         if not isinstance(statement.extent, tirx.IntImm):
@@ -225,75 +282,34 @@ def _stage(statement: Stmt) -> _Stage | None:
     plain = isinstance(block.body, BufferStore) and block.init is None
     if not plain or len(block.iter_vars) != len(extents):
         return None
-    return _Stage(block, tuple(extents))
+    return _Elementwise(block, tuple(extents))
 
 
-def _statements(body: Stmt) -> list[Stmt]:
-    return list(body.seq) if isinstance(body, SeqStmt) else [body]
+def _result(stage: _Stage) -> tirx.Buffer:
+    own = stage.block.alloc_buffers
+    return next(part.source for part in stage.block.writes if not one_of(part.source, own))
 
 
-def _loads(node: Stmt | Expr) -> list[TensorLoad]:
-    found: list[TensorLoad] = []
-    tvm_ffi.structural_walk(node, (TensorLoad, found.append))
-    return found
+def _outer_loads(stage: _Stage) -> list[TensorLoad]:
+    """Return what a stage loads from elsewhere than its own buffers."""
+    own = stage.block.alloc_buffers
+    return [load for load in loads(stage.block.body) if not one_of(load.source, own)]
 
 
-def _written(statement: Stmt) -> list[tirx.Buffer]:
-    found: list[tirx.Buffer] = []
-    tvm_ffi.structural_walk(
-        statement,
-        [
-            (BufferStore, lambda store: found.append(store.buffer)),
-            (SBlock, lambda block: found.extend(region.source for region in block.writes)),
-        ],
-    )
-    return found
+def _whole(buffer: tirx.Buffer) -> tirx.BufferRegion:
+    return tirx.BufferRegion(buffer, [Range(0, size) for size in buffer.shape])
 
 
-def _reads(stage: _Stage) -> list[TensorRegion]:
-    regions = []
-    for load in stage.loads:
-        whole = [Range(0, size) for size in load.source.shape]
-        regions.append(tirx.BufferRegion(load.source, whole))
-    return regions
+def _bound(block: SBlock, job: _Job, places: Sequence[Expr]) -> dict[tirx.Var, Expr]:
+    """Return what a stage's variables are at a place of the job's region."""
+    starts = [part.min for part in job.region]
+    return {
+        iteration.var: start + place
+        for iteration, start, place in zip(block.iter_vars, starts, places, strict=False)
+    }
 
 
-def _one_of(buffer: tirx.Buffer, buffers: Sequence[tirx.Buffer]) -> bool:
-    return any(buffer.same_as(other) for other in buffers)
-
-
-def _loop(var: tirx.Var, extent: int, body: Stmt, kind: ForKind = ForKind.SERIAL) -> Stmt:
-    zero = tirx.IntImm("int64", 0)
-    return For(var, zero, tirx.IntImm("int64", extent), kind, body)
-
-
-def _substitute(store: BufferStore, values: dict[tirx.Var, Expr]) -> Stmt:
-    return tvm_ffi.structural_map(store, (tirx.Var, lambda var: values.get(var, var)))
-
-
-def _redirect(body: Stmt, buffer: tirx.Buffer, other: tirx.Buffer, origin: Sequence[Expr]) -> Stmt:
-    """Return a statement that uses `other`, a window of `buffer` that begins at `origin`."""
-    analyzer = sym.Analyzer()
-
-    def moved(indices: Sequence[Expr]) -> list[Expr]:
-        return [
-            analyzer.simplify(index - start) for index, start in zip(indices, origin, strict=True)
-        ]
-
-    def load(node: TensorLoad) -> Expr:
-        if not node.source.same_as(buffer):
-            return node
-        return tirx.BufferLoad(other, moved(node.indices))
-
-    def store(node: BufferStore) -> Stmt:
-        if not node.buffer.same_as(buffer):
-            return node
-        return BufferStore(other, node.value, moved(node.indices))
-
-    return tvm_ffi.structural_map(body, [(TensorLoad, load), (BufferStore, store)])
-
-
-def _replace(stage: Stmt, old: SBlock, new: SBlock) -> Stmt:
-    return tvm_ffi.structural_map(
-        stage, (SBlock, lambda block: new if block.same_as(old) else block), order="pre"
-    )
+def _nest(variables: Sequence[tirx.Var], extents: Sequence[Range], body: Stmt) -> Stmt:
+    for var, range_ in reversed(list(zip(variables, extents, strict=True))):
+        body = loop(var, int(range_.extent), body)
+    return body

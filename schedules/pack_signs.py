@@ -21,7 +21,7 @@ from tvm.tirx import PrimFunc
 from ..ops.packed_signs import NEGATIVE, PLANES, WORD_BITS, ZERO, words_of
 from ..target import Features
 from ..tvm_api import attrs_dict
-from .emit import FUSES_ELEMENTWISE_PRODUCERS, READS_ONCE, core_stage, emit_kernel
+from .emit import FUSES_ELEMENTWISE_PRODUCERS, ONE_PIXEL, READS_ONCE, core_stage, emit_kernel
 
 NAME = "pack_signs"
 _WORTH_THREADS = 1 << 15
@@ -103,15 +103,15 @@ def _pack_channels_last(data: te.Tensor, groups: int, features: Features) -> Pri
         words_: T.Buffer((batch, PLANES, height, width, groups * words), "uint64"),
     ):
         for job in outer(batch * height):
-            with T.sblock("row_of_pixels"):
-                v = T.axis.spatial(batch * height, job)
-                T.sblock_attr({READS_ONCE: True})
-                negative = T.sblock_alloc_buffer((lanes,), "bool")
-                signed = T.sblock_alloc_buffer((lanes,), "bool")
-                result = T.sblock_alloc_buffer((PLANES,), "uint64")
-                n: T.let = v // height
-                y: T.let = v % height
-                for x in range(width):
+            for column in range(width):
+                with T.sblock("pixel"):
+                    n = T.axis.spatial(batch, job // height)
+                    y = T.axis.spatial(height, job % height)
+                    x = T.axis.spatial(width, column)
+                    T.sblock_attr({READS_ONCE: True, ONE_PIXEL: True})
+                    negative = T.sblock_alloc_buffer((lanes,), "bool")
+                    signed = T.sblock_alloc_buffer((lanes,), "bool")
+                    result = T.sblock_alloc_buffer((PLANES,), "uint64")
                     for at in range(groups * words):
                         result[NEGATIVE] = T.uint64(0)
                         result[ZERO] = channels_in(at)

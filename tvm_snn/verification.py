@@ -54,7 +54,7 @@ class Verification:
     """The outcome of a verification that did not fail."""
 
     checks: list[Check] = field(default_factory=list)
-    """The kernels of the network."""
+    """The results of the network's kernels, in order."""
     cores: list[Check] = field(default_factory=list)
     """The binary layers, each with nothing fused to it."""
     output_difference: float = 0.0
@@ -74,7 +74,7 @@ class Verification:
         """Return the outcome in a line or two."""
         text = (
             f"verified against the reference interpreter: {_counted(self.cores, 'binary layers')}; "
-            f"{_counted(self.checks, 'kernels')}"
+            f"{_counted(self.checks, 'results of kernels')}"
         )
         if self.ties:
             tied = [check for check in self.checks if check.ties]
