@@ -53,6 +53,15 @@ def lower(
     return Lowered(executable, tuple(kernel for kernel, stays in kernels if stays))
 
 
+def lower_to_kernels(module: tvm.IRModule, target: Target) -> tvm.IRModule:
+    """Return what :func:`lower` builds: `main` and `main_transform_params` over scheduled kernels.
+
+    What is left in the two functions are calls of the kernels and views of other shapes.
+    """
+    with target:
+        return schedule_kernels(target)(_PRIMITIVE(_FUSE(_LEGALIZE(module))))
+
+
 def _stays_a_call(module: tvm.IRModule) -> list[bool]:
     """Tell of each kernel, in order, whether `main` calls it; a reshape may have become a view."""
     names = [operator_name(binding.value) for binding in var_bindings(module["main"])]

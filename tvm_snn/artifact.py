@@ -13,6 +13,7 @@ Members carry a fixed date, so equal networks give equal files.
 
 import hashlib
 import json
+import math
 import os
 import struct
 import zipfile
@@ -22,6 +23,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import tvm
 
 from .errors import ArtifactError
@@ -51,6 +53,11 @@ class TensorSpec:
     name: str
     shape: tuple[int, ...]
     dtype: str
+
+    @property
+    def bytes(self) -> int:
+        """Size of the tensor in C order."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
     def __str__(self) -> str:
         """Return the spec as people write it."""

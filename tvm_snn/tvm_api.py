@@ -5,15 +5,17 @@ new release means one file to read.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import tvm
 import tvm.ir._ffi_api
 import tvm_ffi
-from tvm import relax
+from tvm import relax, tirx
 
 
 def register_op(name: str, doc: str) -> tvm.ir.Op:
@@ -74,6 +76,34 @@ def configure_threads(count: int, processors: Sequence[int]) -> None:
 def thread_count() -> int:
     """Return how many threads the pool of the calling thread uses; starts the pool."""
     return int(tvm_ffi.get_global_func("runtime.NumThreads")())
+
+
+def lower_kernels(
+    kernels: Mapping[str, tirx.PrimFunc], target: tvm.target.Target
+) -> dict[str, tirx.PrimFunc]:
+    """Take scheduled kernels through TVM's own lowering, up to its packed calling convention.
+
+    TVM offers the pipeline whole, code generation included, or as parts under an internal name.
+    """
+    named = {name: kernel.with_attr("global_symbol", name) for name, kernel in kernels.items()}
+    module = tirx.transform.BindTarget(target.with_host(target))(tvm.IRModule(named))
+    pipeline, _, _ = tirx.get_default_tir_pipeline(target)
+    lowered = pipeline(module)
+    return {str(name.name_hint): kernel for name, kernel in lowered.functions_items()}
+
+
+def generate_object(kernels: Mapping[str, tirx.PrimFunc], target: tvm.target.Target) -> bytes:
+    """Return the object file of kernels that are lowered.
+
+    Neither the passes after lowering nor the code generator alone have a public name.
+    """
+    _, finish, _ = tirx.get_default_tir_pipeline(target)
+    module = finish()(tvm.IRModule(dict(kernels)))
+    built = tvm_ffi.get_global_func("target.build.llvm")(module, target)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernels.o"
+        built.write_to_file(str(path), "o")
+        return path.read_bytes()
 
 
 @contextmanager

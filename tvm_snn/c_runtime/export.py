@@ -1,0 +1,152 @@
+"""From an artifact to a C library: a shared library, a static archive and a header.
+
+lower      the artifact's network once more to kernels               relay_passes.lower
+compile    the kernels as plain C functions                          bare_kernels
+read       the order of the kernels, on tensors as bytes             program
+lay out    a place in memory for every tensor                        layout, memory_plan
+write      the calls as C, under the handwritten api.c and api.h     write_plan, processor
+build      C, machine code and weights into both libraries           build
+"""
+
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import tvm
+from tvm.target import Target
+
+from ..artifact import Artifact, TensorSpec
+from ..errors import ArtifactError, SnnError
+from ..files import replacing
+from ..progress import phase
+from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower_to_kernels
+from ..version import __version__
+from .bare_kernels import ALIGNMENT, compile_kernels
+from .build import Libraries, build_libraries, stored_source
+from .c_text import renamed
+from .layout import lay_out
+from .processor import processor_check
+from .program import read_program
+from .write_plan import KERNEL, write_plan
+
+_EXPORTS = """{
+    global: snn_create; snn_destroy; snn_run; snn_last_error; snn_status_text; snn_input_count;
+        snn_output_count; snn_input_info; snn_output_info;
+    local: *;
+};
+"""
+PREFIX = "snn"
+"""What the names of the C functions start with, unless told otherwise."""
+
+_STORED = "snn_stored"
+_IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class CLibrary:
+    """The files of a network in C."""
+
+    shared: Path
+    static: Path
+    header: Path
+
+
+def export_c(artifact: Artifact, path: str | os.PathLike[str], prefix: str = PREFIX) -> CLibrary:
+    """Write a network as a C library, for the target that it was compiled for.
+
+    `path` is the shared library, for example `net.so`; beside it `net.a` and `net.h` are written.
+    The names of all functions start with `prefix`, so that a program can link several networks.
+
+    Raises SnnError when `prefix` is no C identifier, UnsupportedOperatorError when the network
+    needs a function of TVM's runtime, TargetError when no compiler for the target is found or it
+    fails, ArtifactError when a file cannot be written.
+    """
+    if not _IDENTIFIER.fullmatch(prefix):
+        raise SnnError(
+            f"The prefix {prefix!r} cannot start the name of a C function: write a letter, then "
+            "letters, digits and underscores."
+        )
+    paths = _paths(Path(path))
+    with phase("making the C library"), tempfile.TemporaryDirectory() as folder:
+        header = _header(artifact, prefix, paths.shared.name)
+        libraries = _build(artifact, prefix, header, paths.shared.name, Path(folder))
+    contents = {
+        paths.shared: libraries.shared,
+        paths.static: libraries.static,
+        paths.header: header.encode(),
+    }
+    for file, data in contents.items():
+        _write(file, data)
+    return paths
+
+
+def _paths(shared: Path) -> CLibrary:
+    paths = CLibrary(shared, shared.with_suffix(".a"), shared.with_suffix(".h"))
+    if shared in (paths.static, paths.header):
+        raise ArtifactError(
+            f"The C library {shared} is a shared library; {paths.static.name} and "
+            f"{paths.header.name} are written beside it. Give a name such as {shared.stem}.so."
+        )
+    return paths
+
+
+def _build(artifact: Artifact, prefix: str, header: str, soname: str, folder: Path) -> Libraries:
+    target = Target(json.loads(artifact.target))
+    lowered = lower_to_kernels(tvm.ir.load_json(artifact.network), target)
+    prepare, run = read_program(lowered[TRANSFORM_WEIGHTS]), read_program(lowered["main"])
+    called = {call.kernel for call in (*prepare.calls, *run.calls)}
+    kernels = {name: lowered[name] for name in sorted(called)}
+    bare = compile_kernels(kernels, target, renamed(KERNEL, prefix))
+    layout = lay_out(prepare, run, artifact.weights, bare.scratch_bytes)
+    plan = write_plan(
+        layout,
+        artifact.inputs,
+        artifact.outputs,
+        processor_check(artifact.architecture, artifact.extensions),
+    )
+    stored = stored_source(renamed(_STORED, prefix), "stored.bin", ALIGNMENT)
+    texts = {
+        "network.h": header,
+        "plan.h": renamed(plan, prefix),
+        "unpack.h": renamed(_template("unpack.h"), prefix),
+        "api.c": renamed(_template("api.c"), prefix),
+        "stored.S": stored,
+        "exports.map": renamed(_EXPORTS, prefix),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    (folder / "stored.bin").write_bytes(layout.stored)
+    objects = {"kernels.o": bare.object_file}
+    return build_libraries(folder, ["api.c", "stored.S"], objects, target, soname)
+
+
+def _header(artifact: Artifact, prefix: str, library: str) -> str:
+    """Return the header: what this network is, then what is the same for all."""
+    lines = [
+        f"{library}: a network compiled by tvm_snn {__version__} for {artifact.architecture}.",
+        *_described("Inputs", artifact.inputs),
+        *_described("Outputs", artifact.outputs),
+    ]
+    about = "\n".join(f" * {line}".rstrip() for line in lines).replace("*/", "* /")
+    return f"/*\n{about}\n */\n" + renamed(_template("api.h"), prefix)
+
+
+def _described(title: str, specs: tuple[TensorSpec, ...]) -> list[str]:
+    return ["", f"{title}, in order:", *(f"    {spec}, {spec.bytes} bytes" for spec in specs)]
+
+
+def _template(name: str) -> str:
+    return files(__package__).joinpath(name).read_text()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        with replacing(path) as temporary:
+            Path(temporary).write_bytes(data)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ArtifactError(f"Cannot write {path}: {reason}.") from error
