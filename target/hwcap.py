@@ -5,6 +5,7 @@
 
 import platform
 import struct
+from collections.abc import Collection
 from pathlib import Path
 
 _AUXILIARY_VECTOR = Path("/proc/self/auxv")
@@ -43,6 +44,18 @@ def arm_extensions() -> frozenset[str] | None:
     if bits is None or not _AUXILIARY_VECTOR.exists():
         return None
     return decode(_AUXILIARY_VECTOR.read_bytes(), bits)
+
+
+def hwcap_words(family: str, extensions: Collection[str]) -> dict[int, int]:
+    """Return the bits that stand for extensions, by entry of the auxiliary vector.
+
+    `family` is "aarch64" or "arm".
+    """
+    words: dict[int, int] = {}
+    for (entry, bit), name in (_AARCH64 if family == "aarch64" else _ARM).items():
+        if name in extensions:
+            words[entry] = words.get(entry, 0) | 1 << bit
+    return words
 
 
 def decode(vector: bytes, names: dict[tuple[int, int], str]) -> frozenset[str]:

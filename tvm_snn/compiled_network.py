@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .artifact import Artifact, TensorSpec, write_artifact
+from .c_runtime import PREFIX, CLibrary, export_c
 from .errors import ArtifactError, ModelError
 from .machine import this_machine
 from .report import Report
@@ -39,6 +40,20 @@ class CompiledNetwork:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file, from which :func:`tvm_snn.load` brings it back."""
         write_artifact(self.artifact, path)
+
+    def export_c(self, path: str | os.PathLike[str], *, prefix: str = PREFIX) -> CLibrary:
+        """Write the network as a C library that needs neither TVM nor Python.
+
+        `path` is the shared library, for example `net.so`; the static archive `net.a` and the
+        header `net.h` are written beside it. The names of the C functions start with `prefix`: give
+        networks that one program links different ones. Where this machine can run the network, the
+        library's outputs are compared with the network's before it is written.
+
+        Raises SnnError for a prefix that C cannot take, UnsupportedOperatorError when the network
+        needs TVM's runtime, TargetError when there is no compiler for the target, ArtifactError
+        when a file cannot be written, VerificationError when the outputs differ in any bit.
+        """
+        return export_c(self.artifact, path, prefix)
 
     def check_inputs(self, arrays: Sequence[Any], named: dict[str, Any]) -> list[NDArray]:
         """Return the inputs in order as numpy arrays; raises ModelError when they do not fit."""

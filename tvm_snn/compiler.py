@@ -37,8 +37,9 @@ from .relay_passes.name_bindings import name_bindings
 from .relay_passes.rewrite_layers import rewrite_layers
 from .report import Report, make_report
 from .schedules.records import Records, load_records
+from .seeded_inputs import seeded_inputs
 from .target import TargetLike, features_of, parse_target
-from .verification import Verification, seeded_inputs, verify_network
+from .verification import Verification, verify_network
 
 
 @dataclass(frozen=True)

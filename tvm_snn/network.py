@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tvm import relax
 
 from .artifact import Artifact, read_artifact
+from .c_runtime import PREFIX, CLibrary, compare_library, export_c
 from .compiled_network import CompiledNetwork, Result
 from .errors import ArtifactError
 from .machine import this_machine
@@ -70,6 +71,14 @@ class Network(CompiledNetwork):
         finally:
             # The virtual machine has no way to drop an instrument; this one does nothing.
             self._machine.set_instrument(lambda *_: 0)
+
+    def export_c(self, path: str | os.PathLike[str], *, prefix: str = PREFIX) -> CLibrary:
+        """Write the network as a C library; see :meth:`CompiledNetwork.export_c`."""
+
+        def check(library: Path) -> None:
+            compare_library(library, prefix, self.inputs, self)
+
+        return export_c(self.artifact, path, prefix, check)
 
     def _run(self, arrays: Sequence[NDArray]) -> Result:
         self._use_threads()

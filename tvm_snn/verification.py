@@ -20,7 +20,6 @@ import tvm
 from numpy.typing import NDArray
 from tvm import relax
 
-from .artifact import TensorSpec
 from .cores import Cores
 from .errors import ArtifactError, VerificationError
 from .network import Network
@@ -29,9 +28,6 @@ from .reference import evaluate
 from .relay_passes.layers import var_bindings
 from .target import parse_target
 from .ties import comparable, distance_from_threshold, range_with_ties, tolerance
-
-SEED = 2021
-"""Seed of the inputs that compile() verifies with."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +94,6 @@ def verify_network(network: Network, inputs: Sequence[Any]) -> Verification:
     """
     with phase("verifying against the reference interpreter"):
         return _verify(network, network.check_inputs(inputs, {}))
-
-
-def seeded_inputs(specs: Sequence[TensorSpec]) -> list[NDArray]:
-    """Return inputs of the given shapes: normal floats, small integers, always the same."""
-    generator = np.random.default_rng(SEED)
-    return [
-        generator.standard_normal(spec.shape).astype(spec.dtype)
-        if np.issubdtype(np.dtype(spec.dtype), np.floating)
-        else generator.integers(0, 2, spec.shape).astype(spec.dtype)
-        for spec in specs
-    ]
 
 
 def _verify(network: Network, arrays: list[NDArray]) -> Verification:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -54,26 +55,36 @@ class CLibrary:
     static: Path
     header: Path
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.shared, self.static, self.header
 
-def export_c(artifact: Artifact, path: str | os.PathLike[str], prefix: str = PREFIX) -> CLibrary:
+
+def export_c(
+    artifact: Artifact,
+    path: str | os.PathLike[str],
+    prefix: str = PREFIX,
+    check: Callable[[Path], None] | None = None,
+) -> CLibrary:
     """Write a network as a C library, for the target that it was compiled for.
 
     `path` is the shared library, for example `net.so`; beside it `net.a` and `net.h` are written.
     The names of all functions start with `prefix`, so that a program can link several networks.
+    `check` is given the shared library before anything is written, and may raise.
 
     Raises SnnError when `prefix` is no C identifier, UnsupportedOperatorError when the network
     needs a function of TVM's runtime, TargetError when no compiler for the target is found or it
     fails, ArtifactError when a file cannot be written.
     """
-    if not _IDENTIFIER.fullmatch(prefix):
-        raise SnnError(
-            f"The prefix {prefix!r} cannot start the name of a C function: write a letter, then "
-            "letters, digits and underscores."
-        )
-    paths = _paths(Path(path))
+    paths = check_names(path, prefix)
     with phase("making the C library"), tempfile.TemporaryDirectory() as folder:
         header = _header(artifact, prefix, paths.shared.name)
         libraries = _build(artifact, prefix, header, paths.shared.name, Path(folder))
+        if check is not None:
+            built = Path(folder) / "built.so"
+            built.write_bytes(libraries.shared)
+            check(built)
     contents = {
         paths.shared: libraries.shared,
         paths.static: libraries.static,
@@ -84,14 +95,22 @@ def export_c(artifact: Artifact, path: str | os.PathLike[str], prefix: str = PRE
     return paths
 
 
-def _paths(shared: Path) -> CLibrary:
-    paths = CLibrary(shared, shared.with_suffix(".a"), shared.with_suffix(".h"))
-    if shared in (paths.static, paths.header):
-        raise ArtifactError(
-            f"The C library {shared} is a shared library; {paths.static.name} and "
-            f"{paths.header.name} are written beside it. Give a name such as {shared.stem}.so."
+def check_names(path: str | os.PathLike[str], prefix: str) -> CLibrary:
+    """Return the files that :func:`export_c` would write; raises SnnError for names it refuses."""
+    if not _IDENTIFIER.fullmatch(prefix):
+        raise SnnError(
+            f"The prefix {prefix!r} cannot start the name of a C function: write a letter, then "
+            "letters, digits and underscores."
         )
-    return paths
+    shared = Path(path)
+    if not shared.name or shared.suffix in (".a", ".h"):
+        raise SnnError(
+            f"The C library {str(path)!r} is not named like one: an archive (.a) and a header (.h) "
+            "are written beside it. Give a name such as net.so."
+        )
+    if not shared.parent.is_dir():
+        raise ArtifactError(f"Cannot write {shared}: there is no folder {shared.parent}.")
+    return CLibrary(shared, shared.with_suffix(".a"), shared.with_suffix(".h"))
 
 
 def _build(artifact: Artifact, prefix: str, header: str, soname: str, folder: Path) -> Libraries:
@@ -102,11 +121,12 @@ def _build(artifact: Artifact, prefix: str, header: str, soname: str, folder: Pa
     kernels = {name: lowered[name] for name in sorted(called)}
     bare = compile_kernels(kernels, target, renamed(KERNEL, prefix))
     layout = lay_out(prepare, run, artifact.weights, bare.scratch_bytes)
+    wants = artifact.requirements
     plan = write_plan(
         layout,
         artifact.inputs,
         artifact.outputs,
-        processor_check(artifact.architecture, artifact.extensions),
+        processor_check(wants.architecture, wants.extensions),
     )
     stored = stored_source(renamed(_STORED, prefix), "stored.bin", ALIGNMENT)
     texts = {
@@ -127,7 +147,7 @@ def _build(artifact: Artifact, prefix: str, header: str, soname: str, folder: Pa
 def _header(artifact: Artifact, prefix: str, library: str) -> str:
     """Return the header: what this network is, then what is the same for all."""
     lines = [
-        f"{library}: a network compiled by tvm_snn {__version__} for {artifact.architecture}.",
+        f"{library}: a network compiled by tvm_snn {__version__} for {artifact.requirements}.",
         *_described("Inputs", artifact.inputs),
         *_described("Outputs", artifact.outputs),
     ]

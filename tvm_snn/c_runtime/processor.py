@@ -7,7 +7,7 @@ from collections.abc import Collection
 from importlib.resources import files
 
 from ..target import family_of
-from ..target.hwcap import hwcap_bits
+from ..target.hwcap import hwcap_words
 from .c_text import quoted
 
 _EAX, _EBX, _ECX, _EDX = range(4)
@@ -72,6 +72,6 @@ def _on_x86(extensions: Collection[str]) -> str:
 
 
 def _on_arm(architecture: str, extensions: Collection[str]) -> str:
-    bits = hwcap_bits(family_of(architecture), extensions)
-    listed = ", ".join(f"{{{entry}, {mask:#x}}}" for entry, mask in sorted(bits.items()))
+    words = hwcap_words(family_of(architecture), extensions)
+    listed = ", ".join(f"{{{entry}, {mask:#x}}}" for entry, mask in sorted(words.items()))
     return f"#define SNN_REQUIRED {listed or '{16, 0}'}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ..c_runtime import PREFIX, check_names
 from ..compiled_network import CompiledNetwork
 from ..compiler import compile
 from ..network import Network
@@ -38,6 +39,17 @@ from .output import check_writable, json_option, print_report
     help="Compare the result with the reference interpreter on a seeded input.  [default: where "
     "this machine can run it]",
 )
+@click.option(
+    "--runtime",
+    type=click.Choice(["tvm", "c"]),
+    default="tvm",
+    show_default=True,
+    help="What the result runs with: tvm_snn (an artifact), or nothing at all (a C library: "
+    "net.so, and beside it net.a and net.h).",
+)
+@click.option(
+    "--prefix", help=f"What the names of the C functions start with.  [default: {PREFIX}]"
+)
 @json_option
 def compile_command(
     model: str,
@@ -46,20 +58,34 @@ def compile_command(
     target: str,
     records: Path | None,
     verify: bool | None,
+    runtime: str,
+    prefix: str | None,
     as_json: bool,
 ) -> None:
-    """Compile MODEL and write the artifact."""
-    check_writable(output)
+    """Compile MODEL and write the artifact, or a C library."""
+    if prefix is not None and runtime != "c":
+        raise click.UsageError("--prefix is for --runtime c.")
+    prefix = prefix or PREFIX
+    files = check_names(output, prefix).files if runtime == "c" else (output,)
+    for file in files:
+        check_writable(file)
     source, examples = load_model(model, shapes)
     network = compile(source, target, example_inputs=examples, records=records, verify=verify)
-    network.save(output)
+    if runtime == "c":
+        network.export_c(output, prefix=prefix)
+    else:
+        network.save(output)
     print_report(network.report(), as_json)
     if not as_json:
-        size = output.stat().st_size
+        written = " and ".join(_size(file) for file in files)
         click.echo(
-            f"{_checked(network, verify)}; wrote {output}: {size:,} bytes, "
-            f"of which {network.artifact.weight_bytes:,} are weights"
+            f"{_checked(network, verify)}; wrote {written}; "
+            f"{network.artifact.weight_bytes:,} bytes are weights"
         )
+
+
+def _size(file: Path) -> str:
+    return f"{file} ({file.stat().st_size:,} bytes)"
 
 
 def _checked(network: CompiledNetwork, verify: bool | None) -> str:

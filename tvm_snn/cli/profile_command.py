@@ -6,7 +6,7 @@ import click
 
 from ..network import load
 from ..profiling import profile
-from ..verification import seeded_inputs
+from ..seeded_inputs import seeded_inputs
 from .models import load_arrays
 from .output import json_option, print_json, print_report
 from .threads import threads_option

@@ -7,7 +7,8 @@ from click.core import ParameterSource
 
 from ..compiler import compile
 from ..network import Network, load
-from ..verification import seeded_inputs, verify_network
+from ..seeded_inputs import seeded_inputs
+from ..verification import verify_network
 from .models import load_arrays, load_model, model_arguments
 from .output import json_option, print_json
 from .threads import threads_option
