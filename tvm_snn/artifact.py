@@ -55,7 +55,7 @@ class TensorSpec:
     dtype: str
 
     @property
-    def bytes(self) -> int:
+    def nbytes(self) -> int:
         """Size of the tensor in C order."""
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 

@@ -18,7 +18,8 @@ import argparse
 import ctypes
 import os
 import sys
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def load(path: str | os.PathLike[str], prefix: str = "snn") -> Network:
     return Network(path, prefix)
 
 
-def _open(path: str | os.PathLike[str], prefix: str) -> dict[str, ctypes._CFuncPtr]:
+def _open(path: str | os.PathLike[str], prefix: str) -> dict[str, Callable[..., Any]]:
     # A name without a slash would be looked for in the system's folders.
     absolute = os.path.abspath(os.fspath(path))
     try:
@@ -158,8 +159,8 @@ def _checked(spec: Tensor, value: object) -> np.ndarray:
 
 
 def _buffers(arrays: list[np.ndarray]) -> ctypes.Array[_Buffer]:
-    pairs = [(array.ctypes.data, array.nbytes) for array in arrays]
-    return (_Buffer * len(pairs))(*pairs)
+    buffers = [_Buffer(array.ctypes.data, array.nbytes) for array in arrays]
+    return (_Buffer * len(buffers))(*buffers)
 
 
 def main() -> int:

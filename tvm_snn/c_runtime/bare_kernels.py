@@ -94,7 +94,7 @@ def _bare(symbol: str, kernel: tirx.PrimFunc) -> tuple[tirx.PrimFunc, int]:
         body = tirx.AttrStmt(buffer, "storage_alignment", ALIGNMENT, body)
     attrs = {"global_symbol": symbol, "tirx.noalias": True, "target": kernel.attrs["target"]}
     function = tirx.PrimFunc([*pointers, scratch], body, tvm.ir.TupleType([]))
-    return function.with_attr(attrs), placed.bytes
+    return function.with_attr(attrs), placed.nbytes
 
 
 def _computation(kernel: tirx.PrimFunc) -> tuple[list[tirx.Buffer], tirx.Stmt]:
@@ -119,7 +119,7 @@ class _Scratch:
     """
 
     def __init__(self, memory: tirx.Var) -> None:
-        self.bytes = 0
+        self.nbytes = 0
         self.buffers: list[tirx.Buffer] = []
         self._memory = memory
         self._used = 0
@@ -143,7 +143,7 @@ class _Scratch:
             return allocation
         start = self._used
         self._used += -(-size // ALIGNMENT) * ALIGNMENT
-        self.bytes = max(self.bytes, self._used)
+        self.nbytes = max(self.nbytes, self._used)
         self.buffers.append(buffer)
         place = tirx.call_intrin(_BYTES, "tirx.handle_add_byte_offset", self._memory, start)
         return tirx.DeclBuffer(buffer, data=tirx.reinterpret(buffer.data.ty, place))

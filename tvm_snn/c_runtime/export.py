@@ -156,7 +156,7 @@ def _header(artifact: Artifact, prefix: str, library: str) -> str:
 
 
 def _described(title: str, specs: tuple[TensorSpec, ...]) -> list[str]:
-    return ["", f"{title}, in order:", *(f"    {spec}, {spec.bytes} bytes" for spec in specs)]
+    return ["", f"{title}, in order:", *(f"    {spec}, {spec.nbytes} bytes" for spec in specs)]
 
 
 def _template(name: str) -> str:

@@ -101,7 +101,7 @@ def lay_out(
         found = _places("workspace", plan)
         places |= found
         scratch |= {call: found[lifetime.value] for call, lifetime in scratches.items()}
-        workspace_bytes = max(workspace_bytes, plan.bytes)
+        workspace_bytes = max(workspace_bytes, plan.nbytes)
     return Layout(
         prepare=steps[0],
         run=steps[1],
@@ -110,7 +110,7 @@ def lay_out(
         scratch=scratch,
         packed=packed,
         stored=bytes(stored.data),
-        prepared_bytes=prepared.bytes,
+        prepared_bytes=prepared.nbytes,
         workspace_bytes=workspace_bytes,
     )
 
@@ -128,7 +128,7 @@ class _Stored:
 
 
 def _constants(*programs: Program) -> Iterator[Value]:
-    seen = set()
+    seen: set[Value] = set()
     for program in programs:
         for value in (*(v for call in program.calls for v in call.reads), *program.outputs):
             if value.constant is not None and value not in seen:

@@ -25,7 +25,7 @@ class MemoryPlan:
     """Offsets of tensors in a block of memory."""
 
     offsets: Mapping[Value, int]
-    bytes: int
+    nbytes: int
 
 
 def aligned(size: int) -> int:
@@ -41,16 +41,16 @@ def plan_memory(lifetimes: Iterable[Lifetime]) -> MemoryPlan:
     """
     placed: list[tuple[int, Lifetime]] = []
     # Equal networks get equal plans: among equals the order given decides.
-    for wanted in sorted(lifetimes, key=lambda lifetime: -lifetime.value.bytes):
+    for wanted in sorted(lifetimes, key=lambda lifetime: -lifetime.value.nbytes):
         start = 0
         for offset, other in sorted(placed, key=lambda place: place[0]):
             if not wanted.meets(other):
                 continue
-            if start + wanted.value.bytes <= offset:
+            if start + wanted.value.nbytes <= offset:
                 break
-            start = max(start, offset + aligned(other.value.bytes))
+            start = max(start, offset + aligned(other.value.nbytes))
         placed.append((start, wanted))
     return MemoryPlan(
         offsets={lifetime.value: offset for offset, lifetime in placed},
-        bytes=max((offset + aligned(life.value.bytes) for offset, life in placed), default=0),
+        nbytes=max((offset + aligned(life.value.nbytes) for offset, life in placed), default=0),
     )

@@ -24,7 +24,7 @@ class Value:
     """A tensor: so many bytes, somewhere. Two are the same only if they are one object."""
 
     name: str
-    bytes: int
+    nbytes: int
     constant: bytes | None = None
     """Its content, in C order and little endian, where that is known when compiling."""
 

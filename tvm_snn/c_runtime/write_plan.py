@@ -58,7 +58,7 @@ def _tensors(kind: str, specs: Sequence[TensorSpec]) -> str:
         shapes.append(f"static const int64_t snn_{kind}_shape{index}[] = {{{extents}}};")
         rows.append(
             f"    {{{quoted(spec.name)}, {quoted(spec.dtype)}, snn_{kind}_shape{index}, "
-            f"{len(spec.shape)}, {spec.bytes}}},"
+            f"{len(spec.shape)}, {spec.nbytes}}},"
         )
     return "\n".join([*shapes, f"static const snn_tensor snn_{kind}[] = {{", *rows, "};"])
 
@@ -78,7 +78,7 @@ def _statements(layout: Layout, steps: Iterable[Step]) -> Iterator[str]:
     for step in steps:
         if isinstance(step, Copy):
             to = _address(layout.places[step.result])
-            yield f"memcpy({to}, inputs[{step.index}].data, {step.result.bytes});"
+            yield f"memcpy({to}, inputs[{step.index}].data, {step.result.nbytes});"
         elif isinstance(step, Unpack):
             yield from _unpack(layout, step)
         else:
@@ -99,7 +99,7 @@ def _unpack(layout: Layout, step: Unpack) -> Iterator[str]:
 
 def _results(layout: Layout) -> Iterator[str]:
     for index, value in enumerate(layout.outputs):
-        yield f"memcpy(outputs[{index}].data, {_address(layout.places[value])}, {value.bytes});"
+        yield f"memcpy(outputs[{index}].data, {_address(layout.places[value])}, {value.nbytes});"
 
 
 def _address(place: Place) -> str:

@@ -17,8 +17,8 @@ from ..compiler import Detected, build, rewrite
 from ..network import Network
 from ..profiling import kernel_seconds
 from ..schedules.records import Record, Records
+from ..seeded_inputs import seeded_inputs
 from ..target import features_of
-from ..verification import seeded_inputs
 from .finals import Race
 from .tasks import tasks_of
 

@@ -80,7 +80,7 @@ def run_library(
     assert result.returncode == 0, result.stderr.decode()
     results, rest = [], result.stdout
     for spec in specs:
-        results.append(np.frombuffer(rest[: spec.bytes], spec.dtype).reshape(spec.shape))
-        rest = rest[spec.bytes :]
+        results.append(np.frombuffer(rest[: spec.nbytes], spec.dtype).reshape(spec.shape))
+        rest = rest[spec.nbytes :]
     assert not rest
     return results

@@ -24,22 +24,22 @@ def test_what_is_in_use_at_a_time_does_not_overlap(wanted: list[Lifetime]) -> No
         if one.meets(other):
             starts = plan.offsets[one.value], plan.offsets[other.value]
             assert (
-                starts[0] + one.value.bytes <= starts[1]
-                or starts[1] + other.value.bytes <= starts[0]
+                starts[0] + one.value.nbytes <= starts[1]
+                or starts[1] + other.value.nbytes <= starts[0]
             )
     for lifetime in wanted:
         assert plan.offsets[lifetime.value] % ALIGNMENT == 0
-        assert plan.offsets[lifetime.value] + lifetime.value.bytes <= plan.bytes
+        assert plan.offsets[lifetime.value] + lifetime.value.nbytes <= plan.nbytes
 
 
 @given(lifetimes())
 def test_no_more_than_if_nothing_were_shared(wanted: list[Lifetime]) -> None:
-    assert plan_memory(wanted).bytes <= sum(aligned(lifetime.value.bytes) for lifetime in wanted)
+    assert plan_memory(wanted).nbytes <= sum(aligned(lifetime.value.nbytes) for lifetime in wanted)
 
 
 def test_a_chain_takes_the_memory_of_two_neighbours() -> None:
     chain = [Lifetime(Value(f"v{index}", 64), index, index + 1) for index in range(10)]
-    assert plan_memory(chain).bytes == 2 * 64
+    assert plan_memory(chain).nbytes == 2 * 64
 
 
 def test_a_gap_is_filled() -> None:
