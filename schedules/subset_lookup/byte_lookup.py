@@ -75,9 +75,14 @@ class ByteLookup:
         name = f"llvm.uadd.sat.v{self.vector_bytes}i8"
         return T.call_llvm_pure_intrin(self.vector, name, left, right)
 
-    def repeat(self, part: Expr, size: int) -> Expr:
-        """Return a register filled with repetitions of a vector of `size` bytes."""
-        return T.Shuffle([part] * (self.vector_bytes // size), list(range(self.vector_bytes)))
+    def register(self, part: Expr, size: int) -> Expr:
+        """Return a register in which a table of `size` bytes can be looked up.
+
+        Shuffles want it repeated; permutations find it at the register's start.
+        """
+        others = self.vector_bytes // size - 1
+        rest = [part] if self.entries == _LANE_BYTES else [T.broadcast(T.uint8(0), size)]
+        return T.Shuffle([part, *rest * others], list(range(self.vector_bytes)))
 
 
 def byte_lookup(features: Features) -> ByteLookup | None:

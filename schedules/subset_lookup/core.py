@@ -17,10 +17,12 @@ from ..borders import Borders
 from ..emit import OWNS_RESULT, core_stage
 from ..pack_signs import pack_stage
 from ..planes import Convolution
+from .byte_lookup import ByteLookup
 from .framed_words import FramedWords, whole
 from .segments import Segments
 from .sign_codes import LANES, SignCodes, lanes_of
-from .table import Table
+from .table import Table, sharable
+from .tile_sums import TileSums
 
 NAME = "subset_lookup"
 _CACHE_BYTES = 32 * 1024
@@ -47,26 +49,33 @@ class LookupCore:
         self.codes = SignCodes(conv, table, segments)
 
     @classmethod
-    def of(cls, conv: Convolution, table: Table, config: dict[str, int]) -> "LookupCore":
-        """Return the cheapest kernel for a convolution, or the one that the knobs ask for."""
-        registers = table.lookup.registers
-        codes, vectors = (
-            table.cuts * lanes_of(conv, table),
-            -(-conv.outputs // table.lookup.vector_bytes),
-        )
+    def of(
+        cls,
+        conv: Convolution,
+        lookup: ByteLookup,
+        subset: tuple[int, ...],
+        units: int,
+        config: dict[str, int],
+    ) -> "LookupCore":
+        """Return the cheapest kernel for a convolution, or the one that the knobs ask for.
+
+        A group of outputs has so many `units` of a subset (K, g, kh, kw).
+        """
+        sharing = [1, 2] if sharable(lookup, subset, units) else [1]
+        if "sharing" in config:
+            sharing = [config["sharing"]]
+        vectors = -(-conv.outputs // lookup.vector_bytes)
         choices = []
-        for blocks in (4, 2, 1):
-            if vectors % blocks or blocks > config.get("blocks", 4):
-                continue
-            most = min(8, (16 if registers == 32 else 6) // blocks)
-            tiles = list(range(most, most // 2, -1))
-            if "pixels" in config:
-                tiles = [min(config["pixels"], registers * 3 // 4 // blocks)]
-            for tile in tiles:
-                segments = Segments.of(conv, tile, codes, config.get("segment", _SEGMENT))
-                choices.append(cls(conv, table, segments, blocks))
-            if "blocks" in config:
-                break
+        for table in (Table(lookup, subset, units, number) for number in sharing):
+            codes = table.cuts * lanes_of(conv, table)
+            for blocks in (4, 2, 1):
+                if vectors % blocks or blocks > config.get("blocks", 4):
+                    continue
+                for tile in _tiles(table, blocks, config):
+                    segments = Segments.of(conv, tile, codes, config.get("segment", _SEGMENT))
+                    choices.append(cls(conv, table, segments, blocks))
+                if "blocks" in config:
+                    break
         return min(choices, key=lambda choice: choice.cycles)
 
     @property
@@ -95,6 +104,12 @@ class LookupCore:
         ports = speed * lookups + (rows - tile * table.steps) / 2
         missing = 0.0 if table.pieces * table.piece_bytes <= _CACHE_BYTES else _MISS * rows
         return max(ports, instructions / _WIDTH) * _LOSS + missing
+
+    @property
+    def _scratch(self) -> int:
+        """Words that a job works in: codes, then sums of pixels and outputs."""
+        sums = self.segments.filled * self.blocks * self.table.lookup.vector_bytes
+        return 2 * self.codes.segment_codes + sums
 
     @property
     def filled_outputs(self) -> int:
@@ -148,30 +163,19 @@ class LookupCore:
         lookup, steps = table.lookup, table.steps
         tile, tiles, filled = segments.tile, segments.tiles, segments.filled
         blocks, parts, outputs = self.blocks, self.parts, self.filled_outputs
-        units, chunk, chunks = table.units, table.chunk, table.chunks
+        chunks = table.chunks
         all_chunks = conv.groups * chunks
         size, half = lookup.vector_bytes, lookup.vector_bytes // 2
         pixel_codes = table.cuts * self.codes.lanes
+        tile_sums = TileSums(table, self.codes, tile, blocks)
+        sum_chunk = tile_sums.sum_chunk()
         encode, count_parities = self.codes.encode(), self.codes.count_parities()
         borders = self.borders
-        bytes_, halves = T.ramp(0, 1, size), T.ramp(0, 1, half)
+        bytes_ = T.ramp(0, 1, size)
         byte_bits = T.broadcast(T.uint16(8), half)
 
         def pairs(total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
             return T.reinterpret(f"uint16x{half}", total[px, block, bytes_])
-
-        def responses(
-            rows: te.Tensor, codes: tirx.Buffer, turn: Expr, q: Expr, u: Expr, step: Expr
-        ) -> Expr:
-            """Return a register of a unit's responses: those that one step of a lookup reads."""
-            width, result = table.row_bytes // steps, None
-            for piece in range(table.pieces):
-                lane = u * (table.unit // table.code_channels) + piece // table.cuts
-                code = codes[self.codes.place(turn, q, piece % table.cuts, lane)]
-                start = piece * table.piece_bytes + step * width + T.Cast("int32", code)
-                row = lookup.repeat(rows.vload([start], f"uint8x{width}"), width)
-                result = row if result is None else result + row
-            return result
 
         def region(sums: tirx.Buffer, v: Expr) -> tirx.BufferRegion:
             """Return the sums that a job makes."""
@@ -185,29 +189,28 @@ class LookupCore:
                 group * outputs : group * outputs + outputs,
             ]
 
-        def add_up(total: Expr, table_: tirx.Buffer, px: Expr, lanes: te.Tensor, *at: Expr) -> Expr:
-            for step in range(steps):
-                found = lookup.look_up(table_[px, step, bytes_], lanes[*at, step, bytes_])
-                total = lookup.add(total, found)
-            return total
+        def place(which: int, q: Expr, block: Expr) -> Expr:
+            """Return where the sums of even bytes (0) or odd bytes (1) of a pixel are."""
+            pixel = (which * filled + q) * blocks + block
+            return 2 * self.codes.segment_codes + pixel * half
 
         @T.inline
-        def set_sums(low, high, total, first):
+        def set_sums(sums, total, first):
             for px in T.unroll(tile):
                 for block in T.unroll(blocks):
-                    low[first + px, block, halves] = pairs(total, px, block)
-                    high[first + px, block, halves] = pairs(total, px, block) >> byte_bits
-
-        @T.inline
-        def add_sums(low, high, total, first):
-            for px in T.unroll(tile):
-                for block in T.unroll(blocks):
-                    low[first + px, block, halves] = low[first + px, block, halves] + pairs(
-                        total, px, block
-                    )
-                    high[first + px, block, halves] = high[first + px, block, halves] + (
+                    sums[T.ramp(place(0, first + px, block), 1, half)] = pairs(total, px, block)
+                    sums[T.ramp(place(1, first + px, block), 1, half)] = (
                         pairs(total, px, block) >> byte_bits
                     )
+
+        @T.inline
+        def add_sums(sums, total, first):
+            for px in T.unroll(tile):
+                for block in T.unroll(blocks):
+                    low = T.meta_var(T.ramp(place(0, first + px, block), 1, half))
+                    high = T.meta_var(T.ramp(place(1, first + px, block), 1, half))
+                    sums[low] = sums[low] + pairs(total, px, block)
+                    sums[high] = sums[high] + (pairs(total, px, block) >> byte_bits)
 
         @T.prim_func(s_tir=True, private=True)
         def accumulate(
@@ -224,14 +227,15 @@ class LookupCore:
                     T.reads(whole(padded), whole(zeros), whole(rows), whole(lanes), whole(starts))
                     T.writes(region(sums, v))
                     T.sblock_attr({OWNS_RESULT: True})
-                    codes = T.sblock_alloc_buffer((2 * self.codes.segment_codes,), "uint16")
-                    code = T.sblock_alloc_buffer((2, LANES), "uint16", scope="local")
+                    # Small buffers without a scope are on the stack. Others are allocated at every
+                    # job, which takes as long as some pixels do: there is one of them.
+                    codes = T.sblock_alloc_buffer((self._scratch,), "uint16")
+                    code = T.sblock_alloc_buffer((2, LANES), "uint16")
                     parity = T.sblock_alloc_buffer((self.codes.columns,), "uint64")
                     counts = T.sblock_alloc_buffer((filled,), "uint16")
-                    table_ = T.sblock_alloc_buffer((tile, steps, size), "uint8", scope="local")
-                    total = T.sblock_alloc_buffer((tile, blocks, size), "uint8", scope="local")
-                    low = T.sblock_alloc_buffer((filled, blocks, half), "uint16")
-                    high = T.sblock_alloc_buffer((filled, blocks, half), "uint16")
+                    entries = T.sblock_alloc_buffer((tile_sums.lookups, steps, size), "uint8")
+                    found = T.sblock_alloc_buffer((tile_sums.lookups, blocks, size), "uint8")
+                    total = T.sblock_alloc_buffer((tile, blocks, size), "uint8")
                     n: T.let = v // (segments.count * conv.groups)
                     group: T.let = v // segments.count % conv.groups
                     segment: T.let = v % segments.count
@@ -252,39 +256,26 @@ class LookupCore:
                             zero: T.let = T.Cast("int32", zeros[n, group * chunks + ch])
                             if turn <= zero:
                                 for at in range(tiles):
-                                    for px in T.unroll(tile):
-                                        for block in T.unroll(blocks):
-                                            for o in T.vectorized(size):
-                                                total[px, block, o] = T.uint8(0)
-                                    for u in range(T.min(chunk, units - ch * chunk)):
-                                        for px in T.unroll(tile):
-                                            for s in T.unroll(steps):
-                                                table_[px, s, bytes_] = responses(
-                                                    rows,
-                                                    codes,
-                                                    turn,
-                                                    at * tile + px,
-                                                    ch * chunk + u,
-                                                    s,
-                                                )
-                                            for block in T.unroll(blocks):
-                                                total[px, block, bytes_] = add_up(
-                                                    total[px, block, bytes_],
-                                                    table_,
-                                                    px,
-                                                    lanes,
-                                                    group,
-                                                    part,
-                                                    ch * chunk + u,
-                                                    block,
-                                                )
+                                    sum_chunk(
+                                        rows,
+                                        codes,
+                                        lanes,
+                                        total,
+                                        entries,
+                                        found,
+                                        turn,
+                                        group,
+                                        part,
+                                        ch,
+                                        at * tile,
+                                    )
                                     if step == 0:
-                                        set_sums(low, high, total, at * tile)
+                                        set_sums(codes, total, at * tile)
                                     else:
-                                        add_sums(low, high, total, at * tile)
+                                        add_sums(codes, total, at * tile)
                                     # In an image with zeros, what has none counts for both turns.
                                     if zero < any_zero:
-                                        add_sums(low, high, total, at * tile)
+                                        add_sums(codes, total, at * tile)
                         for q in range(segments.rows * segments.span):
                             y: T.let = segments.corner(segment)[0] + q // segments.span
                             x: T.let = segments.corner(segment)[1] + q % segments.span
@@ -302,8 +293,8 @@ class LookupCore:
                                         - (
                                             (
                                                 (
-                                                    low[q, block, o]
-                                                    - (high[q, block, o] << T.uint16(8))
+                                                    codes[place(0, q, block) + o]
+                                                    - (codes[place(1, q, block) + o] << T.uint16(8))
                                                 )
                                                 * T.uint16(2)
                                                 + counts[q]
@@ -321,9 +312,26 @@ class LookupCore:
                                             first + half + o,
                                         ]
                                         - (
-                                            (high[q, block, o] * T.uint16(2) + counts[q])
+                                            (
+                                                codes[place(1, q, block) + o] * T.uint16(2)
+                                                + counts[q]
+                                            )
                                             << T.Cast("uint16", 1 - any_zero)
                                         ),
                                     )
 
         return accumulate
+
+
+def _tiles(table: Table, blocks: int, config: dict[str, int]) -> list[int]:
+    """Return how many pixels' sums may be in registers, with so many vectors of outputs each."""
+    registers = table.lookup.registers
+    if table.sharing == 2:
+        most = 2 * max(1, registers // 4 // blocks)
+        if "pixels" in config:
+            return [max(2, min(config["pixels"], most) // 2 * 2)]
+        return list(range(min(8, most), most // 2 - 1, -2))
+    if "pixels" in config:
+        return [min(config["pixels"], registers * 3 // 4 // blocks)]
+    most = min(8, (16 if registers == 32 else 6) // blocks)
+    return list(range(most, most // 2, -1))

@@ -30,7 +30,7 @@ from ..planes import convolution_of
 from ..shapes import shape_of
 from .byte_lookup import ByteLookup, byte_lookup
 from .core import NAME, LookupCore
-from .table import Table, fits, pack_lanes, pack_rows, pack_starts, sum_parities
+from .table import fits, pack_lanes, pack_rows, pack_starts, sharable, sum_parities
 
 __all__ = ["NAME", "cycles", "legalize", "obstacle", "remark", "space"]
 
@@ -75,14 +75,16 @@ def remark(call: relax.Call) -> str:
     return f"a byte looked up adds at least {unit * kh * kw} products"
 
 
-def space(_call: relax.Call, features: Features) -> dict[str, tuple[int, ...]]:
+def space(call: relax.Call, features: Features) -> dict[str, tuple[int, ...]]:
     """Return the knobs of a call.
 
-    They are the pixels and the vectors of outputs of a tile, of which as many pixels are taken as
-    registers hold, and the pixels of a segment, at most.
+    They are the pixels that share a byte, the pixels and the vectors of outputs of a tile, of which
+    as many pixels are taken as registers hold, and the pixels of a segment, at most.
     """
-    pixels = (4, 6, 7, 8, 10, 12, 14, 16) if _lookup(features).registers == 32 else (2, 3, 4, 6, 8)
-    return {"pixels": pixels, "blocks": (1, 2, 4), "segment": (14, 28, 56)}
+    lookup, units = _lookup(features), shape_of(call.args[2])[1]
+    sharing = (1, 2) if sharable(lookup, shape_of(call.args[1]), units) else (1,)
+    pixels = (4, 6, 7, 8, 10, 12, 14, 16) if lookup.registers == 32 else (2, 3, 4, 6, 8)
+    return {"sharing": sharing, "pixels": pixels, "blocks": (1, 2, 4), "segment": (14, 28, 56)}
 
 
 def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
@@ -114,4 +116,4 @@ def _lookup(features: Features) -> ByteLookup:
 def _core(call: relax.Call, features: Features) -> LookupCore:
     subset, (outputs, units) = shape_of(call.args[1]), shape_of(call.args[2])
     conv = convolution_of(call, outputs, (subset[2], subset[3]))
-    return LookupCore.of(conv, Table(_lookup(features), subset, units), config_of(call))
+    return LookupCore.of(conv, _lookup(features), subset, units, config_of(call))

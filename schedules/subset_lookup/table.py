@@ -23,7 +23,9 @@ PATCH_BITS = 9
 """Longest code: a table of 2^9 rows stays in the first-level cache."""
 BYTE = 8
 """Channels of a 1x1 unit that make one code together: a byte of packed signs."""
-_U8_MAX = 255
+NIBBLE_BITS = 4
+"""Bits of a byte that one of two pixels has."""
+_U8_MAX, _NIBBLE_MAX = 255, 15
 _MOST_JOINED = 6
 
 
@@ -36,9 +38,14 @@ class Table:
     K^2 <= 64 (or whatever one instruction looks up), two units are joined to one in the same way.
     """
 
-    def __init__(self, lookup: ByteLookup, subset: tuple[int, ...], units: int) -> None:
-        """Choose the table for a subset (K, g, kh, kw) of which a group of outputs has `units`."""
-        self.lookup = lookup
+    def __init__(
+        self, lookup: ByteLookup, subset: tuple[int, ...], units: int, sharing: int = 1
+    ) -> None:
+        """Choose the table for a subset (K, g, kh, kw) of which a group of outputs has `units`.
+
+        `sharing` is how many pixels' responses share a byte: 1, or 2 where `sharable` says so.
+        """
+        self.lookup, self.sharing = lookup, sharing
         kernels, unit, self.kh, self.kw = subset
         self.subset_kernels, self.subset_unit = kernels, unit
         self.rows = min(self.kh, max(1, PATCH_BITS // self.kw))
@@ -50,10 +57,13 @@ class Table:
         )
         self.kernels, self.unit = kernels**self.joined, unit * self.joined
         self.units = units // self.joined
-        self.chunks = -(-self.units // max(1, _U8_MAX // self.most))
+        self.run = max(1, _NIBBLE_MAX // self.most) if sharing == 2 else 1
+        """Units whose responses are summed up in a pixel's share of a byte."""
+        runs, most = -(-self.units // self.run), max(1, _U8_MAX // self.most // self.run)
+        self.chunks = -(-runs // most)
         """Chunks of units whose responses are summed up in 8 bits."""
-        self.chunk = -(-self.units // self.chunks)
-        """Units of a chunk; the last one may be shorter."""
+        self.chunk = -(-runs // self.chunks) * self.run
+        """Units of a chunk: whole runs; the last chunk may be shorter."""
 
     @property
     def taps(self) -> int:
@@ -96,6 +106,11 @@ class Table:
         return self.row_bytes << self.code_bits
 
     @property
+    def copy_bytes(self) -> int:
+        """Bytes of the rows of all pieces, of which each pixel that shares a byte has a copy."""
+        return self.pieces * self.piece_bytes
+
+    @property
     def steps(self) -> int:
         """Instructions that look up one vector of responses."""
         return self.lookup.steps(self.kernels)
@@ -127,10 +142,19 @@ def fits(lookup: ByteLookup, subset: tuple[int, ...]) -> bool:
     return Table(lookup, subset, 1).most <= _U8_MAX
 
 
-def pack_rows(subset: te.Tensor, table: Table) -> te.Tensor:
-    """Return the responses to every code: int8 (K, g, kh, kw) to uint8 (pieces*codes*row bytes)."""
+def sharable(lookup: ByteLookup, subset: tuple[int, ...], units: int) -> bool:
+    """Return whether the responses of two pixels to a unit of this subset fit into a byte."""
+    return Table(lookup, subset, units).most <= _NIBBLE_MAX
 
-    def response(at: Expr) -> Expr:
+
+def pack_rows(subset: te.Tensor, table: Table) -> te.Tensor:
+    """Return the responses to every code, uint8 (sharing * pieces * codes * row bytes).
+
+    `subset` is int8 (K, g, kh, kw). The second pixel's responses are in the upper half of a byte.
+    """
+
+    def response(place: Expr) -> Expr:
+        pixel, at = place // table.copy_bytes, place % table.copy_bytes
         k = T.min(at % table.row_bytes, table.kernels - 1)
         code = at % table.piece_bytes // table.row_bytes
         differences, kernel_bits, code_bits = [], [], []
@@ -151,9 +175,10 @@ def pack_rows(subset: te.Tensor, table: Table) -> te.Tensor:
             code_bits.append((code >> b & 1) * present)
             differences.append(kernel_bits[-1] ^ code_bits[-1])
         parities = reduce(xor, kernel_bits) - reduce(xor, code_bits)
-        return T.Cast("uint8", (reduce(add, differences) + parities) >> 1)
+        half = (reduce(add, differences) + parities) >> 1
+        return T.Cast("uint8", half << pixel * NIBBLE_BITS)
 
-    return te.compute((table.pieces * table.piece_bytes,), response, "pack_rows")
+    return te.compute((table.sharing * table.copy_bytes,), response, "pack_rows")
 
 
 def pack_lanes(indices: te.Tensor, table: Table, groups: int, blocks: int) -> te.Tensor:
