@@ -176,9 +176,9 @@ def pack_rows(subset: te.Tensor, table: Table) -> te.Tensor:
             differences.append(kernel_bits[-1] ^ code_bits[-1])
         parities = reduce(xor, kernel_bits) - reduce(xor, code_bits)
         half = (reduce(add, differences) + parities) >> 1
-        return T.Cast("uint8", half << pixel * NIBBLE_BITS)
+        return T.Cast("uint8", half * (17 if table.sharing == 2 else 1))
 
-    return te.compute((table.sharing * table.copy_bytes,), response, "pack_rows")
+    return te.compute((table.copy_bytes,), response, "pack_rows")
 
 
 def pack_lanes(indices: te.Tensor, table: Table, groups: int, blocks: int) -> te.Tensor:

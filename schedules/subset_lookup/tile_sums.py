@@ -131,6 +131,8 @@ class TileSums:
         places, steps, lanes_ = self.places, self.table.steps, self.table.lookup.vector_bytes
         nibble = T.broadcast(T.uint8(NIBBLE_BITS), lanes_)
 
+        lower, upper = (T.broadcast(T.uint8(bits), lanes_) for bits in (0x0F, 0xF0))
+
         @T.inline
         def add_shared(
             rows, codes, lanes, total, entries, found, turn, group, part, unit, first, run
@@ -138,9 +140,12 @@ class TileSums:
             for u in T.unroll(run):
                 for pair in T.unroll(self.lookups):
                     for s in T.unroll(steps):
-                        entries[pair, s, places] = self._row(
-                            rows, codes, turn, first + 2 * pair, unit + u, s, 0
-                        ) | self._row(rows, codes, turn, first + 2 * pair + 1, unit + u, s, 1)
+                        entries[pair, s, places] = (
+                            self._row(rows, codes, turn, first + 2 * pair, unit + u, s, 0) & lower
+                        ) | (
+                            self._row(rows, codes, turn, first + 2 * pair + 1, unit + u, s, 0)
+                            & upper
+                        )
                 for block in T.unroll(self.blocks):
                     for pair in T.unroll(self.lookups):
                         if u == 0:
