@@ -23,6 +23,8 @@ _MOST_SHUFFLES = 2
 """More shuffles for one response are slower than every other strategy."""
 NOWHERE = 0x80
 """Index at which a shuffle gives 0."""
+NIBBLE_BITS = 4
+"""Bits of a byte that one of two pixels has."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,21 @@ class ByteLookup:
         """
         name = f"llvm.uadd.sat.v{self.vector_bytes}i8"
         return T.call_llvm_pure_intrin(self.vector, name, left, right)
+
+    @property
+    def shared_factor(self) -> int:
+        """What entries are multiplied by for `share`: whatever makes that fewest instructions."""
+        return 1 if self.entries == _LANE_BYTES else 1 + (1 << NIBBLE_BITS)
+
+    def share(self, first: Expr, second: Expr) -> Expr:
+        """Return entries of two tables in one: the second's are in the upper half of a byte."""
+        if self.entries == _LANE_BYTES:
+            words = T.reinterpret(f"uint16x{self.vector_bytes // 2}", second)
+            shift = T.broadcast(T.uint16(NIBBLE_BITS), self.vector_bytes // 2)
+            return first | T.reinterpret(self.vector, words << shift)
+        # AVX-512 has one instruction for all of this.
+        lower, upper = (T.broadcast(T.uint8(bits), self.vector_bytes) for bits in (0x0F, 0xF0))
+        return (first & lower) | (second & upper)
 
     def register(self, part: Expr, size: int) -> Expr:
         """Return a register in which a table of `size` bytes can be looked up.

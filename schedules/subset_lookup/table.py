@@ -23,8 +23,6 @@ PATCH_BITS = 9
 """Longest code: a table of 2^9 rows stays in the first-level cache."""
 BYTE = 8
 """Channels of a 1x1 unit that make one code together: a byte of packed signs."""
-NIBBLE_BITS = 4
-"""Bits of a byte that one of two pixels has."""
 _U8_MAX, _NIBBLE_MAX = 255, 15
 _MOST_JOINED = 6
 
@@ -106,11 +104,6 @@ class Table:
         return self.row_bytes << self.code_bits
 
     @property
-    def copy_bytes(self) -> int:
-        """Bytes of the rows of all pieces, of which each pixel that shares a byte has a copy."""
-        return self.pieces * self.piece_bytes
-
-    @property
     def steps(self) -> int:
         """Instructions that look up one vector of responses."""
         return self.lookup.steps(self.kernels)
@@ -148,13 +141,12 @@ def sharable(lookup: ByteLookup, subset: tuple[int, ...], units: int) -> bool:
 
 
 def pack_rows(subset: te.Tensor, table: Table) -> te.Tensor:
-    """Return the responses to every code, uint8 (sharing * pieces * codes * row bytes).
+    """Return the responses to every code: int8 (K, g, kh, kw) to uint8 (pieces*codes*row bytes).
 
-    `subset` is int8 (K, g, kh, kw). The second pixel's responses are in the upper half of a byte.
+    Where two pixels share a byte they are what `ByteLookup.share` takes.
     """
 
-    def response(place: Expr) -> Expr:
-        pixel, at = place // table.copy_bytes, place % table.copy_bytes
+    def response(at: Expr) -> Expr:
         k = T.min(at % table.row_bytes, table.kernels - 1)
         code = at % table.piece_bytes // table.row_bytes
         differences, kernel_bits, code_bits = [], [], []
@@ -176,9 +168,9 @@ def pack_rows(subset: te.Tensor, table: Table) -> te.Tensor:
             differences.append(kernel_bits[-1] ^ code_bits[-1])
         parities = reduce(xor, kernel_bits) - reduce(xor, code_bits)
         half = (reduce(add, differences) + parities) >> 1
-        return T.Cast("uint8", half * (17 if table.sharing == 2 else 1))
+        return T.Cast("uint8", half * (table.lookup.shared_factor if table.sharing == 2 else 1))
 
-    return te.compute((table.copy_bytes,), response, "pack_rows")
+    return te.compute((table.pieces * table.piece_bytes,), response, "pack_rows")
 
 
 def pack_lanes(indices: te.Tensor, table: Table, groups: int, blocks: int) -> te.Tensor:

@@ -18,8 +18,9 @@ from tvm import tirx
 from tvm.ir import Expr
 from tvm.script import tirx as T
 
+from .byte_lookup import NIBBLE_BITS
 from .sign_codes import SignCodes
-from .table import NIBBLE_BITS, Table
+from .table import Table
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class TileSums:
         ):
             for px in T.unroll(self.tile):
                 for s in T.unroll(steps):
-                    entries[px, s, places] = self._row(rows, codes, turn, first + px, unit, s, 0)
+                    entries[px, s, places] = self._row(rows, codes, turn, first + px, unit, s)
                 for block in T.unroll(self.blocks):
                     total[px, block, places] = self._add_up(
                         total[px, block, places], entries, px, lanes, group, part, unit, block
@@ -131,8 +132,6 @@ class TileSums:
         places, steps, lanes_ = self.places, self.table.steps, self.table.lookup.vector_bytes
         nibble = T.broadcast(T.uint8(NIBBLE_BITS), lanes_)
 
-        lower, upper = (T.broadcast(T.uint8(bits), lanes_) for bits in (0x0F, 0xF0))
-
         @T.inline
         def add_shared(
             rows, codes, lanes, total, entries, found, turn, group, part, unit, first, run
@@ -140,11 +139,9 @@ class TileSums:
             for u in T.unroll(run):
                 for pair in T.unroll(self.lookups):
                     for s in T.unroll(steps):
-                        entries[pair, s, places] = (
-                            self._row(rows, codes, turn, first + 2 * pair, unit + u, s, 0) & lower
-                        ) | (
-                            self._row(rows, codes, turn, first + 2 * pair + 1, unit + u, s, 0)
-                            & upper
+                        entries[pair, s, places] = self.table.lookup.share(
+                            self._row(rows, codes, turn, first + 2 * pair, unit + u, s),
+                            self._row(rows, codes, turn, first + 2 * pair + 1, unit + u, s),
                         )
                 for block in T.unroll(self.blocks):
                     for pair in T.unroll(self.lookups):
@@ -197,7 +194,6 @@ class TileSums:
         pixel: Expr,
         unit: Expr,
         step: Expr,
-        copy: int,
     ) -> Expr:
         """Return a register of a unit's responses: those that one step of a lookup reads."""
         table, result = self.table, None
@@ -205,7 +201,7 @@ class TileSums:
         for piece in range(table.pieces):
             lane = unit * (table.unit // table.code_channels) + piece // table.cuts
             code = codes[self.codes.place(turn, pixel, piece % table.cuts, lane)]
-            start = copy * table.copy_bytes + piece * table.piece_bytes + step * width
+            start = piece * table.piece_bytes + step * width
             row = rows.vload([start + T.Cast("int32", code)], f"uint8x{width}")
             row = table.lookup.register(row, width)
             result = row if result is None else result + row
