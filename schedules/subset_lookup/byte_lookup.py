@@ -82,6 +82,19 @@ class ByteLookup:
         """What entries are multiplied by for `share`: whatever makes that fewest instructions."""
         return 1 if self.entries == _LANE_BYTES else 1 + (1 << NIBBLE_BITS)
 
+    @property
+    def shared_instructions(self) -> int:
+        """Instructions of `share`; as many shift the upper halves of bytes down."""
+        return 2 if self.entries == _LANE_BYTES else 1
+
+    @property
+    def ports(self) -> float:
+        """Instructions of which a processor works in a cycle, where half of them are lookups.
+
+        Those with 256-bit registers look bytes up on one of three ports, or on two.
+        """
+        return 2.0 if self.vector_bytes == 64 else 2.35
+
     def share(self, first: Expr, second: Expr) -> Expr:
         """Return entries of two tables in one: the second's are in the upper half of a byte."""
         if self.entries == _LANE_BYTES:

@@ -25,12 +25,6 @@ from .table import Table, sharable
 from .tile_sums import TileSums
 
 NAME = "subset_lookup"
-_CACHE_BYTES = 32 * 1024
-"""Table that the first-level cache holds next to indices, codes and sums."""
-_MISS, _LOSS = 0.3, 1.1
-"""Cycles that a row takes that is not there, and what loops lose to what a count leaves out."""
-_WIDTH, _LOOP = 6, 3
-"""Instructions that start in a cycle, and those that count a loop's turns."""
 _WIDENING, _RESULT, _JOB = 4, 20, 400
 """Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
 _SEGMENT = 28
@@ -47,6 +41,7 @@ class LookupCore:
         self.borders = Borders.of(conv)
         self.frame = FramedWords(conv, table)
         self.codes = SignCodes(conv, table, segments)
+        self.tile_sums = TileSums(table, self.codes, segments.tile, blocks)
 
     @classmethod
     def of(
@@ -87,23 +82,11 @@ class LookupCore:
     def cycles(self) -> float:
         """Estimated cycles; see the module's function of this name."""
         conv, table, segments = self.conv, self.table, self.segments
-        units = self._tile_cycles * table.units
+        runs = self.tile_sums.run_cycles * -(-table.units // table.run)
         widenings = _WIDENING * table.chunks * segments.tile * self.blocks
         pixel = self.codes.cycles + _RESULT * self.blocks * self.parts
-        segment = self.parts * segments.tiles * (units + widenings) + segments.filled * pixel
+        segment = self.parts * segments.tiles * (runs + widenings) + segments.filled * pixel
         return conv.batch * conv.groups * segments.count * (segment + _JOB)
-
-    @property
-    def _tile_cycles(self) -> float:
-        """Cycles for one unit of a tile: what the busiest of the processor's ports takes."""
-        table, tile = self.table, self.segments.tile
-        lookups, rows = tile * self.blocks * table.steps, tile * table.pieces * table.steps
-        instructions = 2 * lookups + 2 * rows + self.blocks * table.steps + _LOOP
-        # Processors with 256-bit registers look bytes up on one port or on two.
-        speed = 0.85 if table.lookup.vector_bytes < 64 else 1.0
-        ports = speed * lookups + (rows - tile * table.steps) / 2
-        missing = 0.0 if table.pieces * table.piece_bytes <= _CACHE_BYTES else _MISS * rows
-        return max(ports, instructions / _WIDTH) * _LOSS + missing
 
     @property
     def _scratch(self) -> int:
@@ -167,8 +150,7 @@ class LookupCore:
         all_chunks = conv.groups * chunks
         size, half = lookup.vector_bytes, lookup.vector_bytes // 2
         pixel_codes = table.cuts * self.codes.lanes
-        tile_sums = TileSums(table, self.codes, tile, blocks)
-        sum_chunk = tile_sums.sum_chunk()
+        lookups, sum_chunk = self.tile_sums.lookups, self.tile_sums.sum_chunk()
         encode, count_parities = self.codes.encode(), self.codes.count_parities()
         borders = self.borders
         bytes_ = T.ramp(0, 1, size)
@@ -233,8 +215,8 @@ class LookupCore:
                     code = T.sblock_alloc_buffer((2, LANES), "uint16")
                     parity = T.sblock_alloc_buffer((self.codes.columns,), "uint64")
                     counts = T.sblock_alloc_buffer((filled,), "uint16")
-                    entries = T.sblock_alloc_buffer((tile_sums.lookups, steps, size), "uint8")
-                    found = T.sblock_alloc_buffer((tile_sums.lookups, blocks, size), "uint8")
+                    entries = T.sblock_alloc_buffer((lookups, steps, size), "uint8")
+                    found = T.sblock_alloc_buffer((lookups, blocks, size), "uint8")
                     total = T.sblock_alloc_buffer((tile, blocks, size), "uint8")
                     n: T.let = v // (segments.count * conv.groups)
                     group: T.let = v // segments.count % conv.groups

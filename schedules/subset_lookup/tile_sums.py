@@ -22,6 +22,13 @@ from .byte_lookup import NIBBLE_BITS
 from .sign_codes import SignCodes
 from .table import Table
 
+_CACHE_BYTES = 32 * 1024
+"""Table that the first-level cache holds next to indices, codes and sums."""
+_MISS, _LOSS = 0.3, 1.1
+"""Cycles that a row takes that is not there, and what loops lose to what a count leaves out."""
+_WIDTH, _LOOP = 6, 3
+"""Instructions that start in a cycle, and those that count a loop's turns."""
+
 
 @dataclass(frozen=True)
 class TileSums:
@@ -38,6 +45,23 @@ class TileSums:
     def lookups(self) -> int:
         """Pixels, or pairs of pixels that share bytes."""
         return self.tile // self.table.sharing
+
+    @property
+    def run_cycles(self) -> float:
+        """Estimated cycles to add a run of units to the sums."""
+        table = self.table
+        vectors, entries = self.lookups * self.blocks, self.lookups * table.steps * table.run
+        rows = entries * table.sharing * table.pieces
+        found = vectors * table.steps * table.run
+        work = 2 * found + rows - entries * table.sharing
+        if table.sharing == 2:
+            # The first lookup of a run adds nothing; its end adds twice and shifts.
+            shift = 1 + self.table.lookup.shared_instructions
+            work += entries * table.lookup.shared_instructions + vectors * (1 + shift)
+        loads = 2 * rows + self.blocks * table.steps * table.run
+        missing = 0.0 if table.pieces * table.piece_bytes <= _CACHE_BYTES else _MISS * rows
+        busy = work / table.lookup.ports
+        return max(busy, (work + loads + _LOOP) / _WIDTH) * _LOSS + missing
 
     @property
     def places(self) -> Expr:
