@@ -27,9 +27,9 @@ from .tile_sums import TileSums
 NAME = "subset_lookup"
 _WIDENING, _RESULT, _JOB = 4, 20, 400
 """Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
-_SEGMENT = 28
+_SEGMENT, _SEGMENT_CODES = 28, 4096
 """Pixels of a segment, at most: few enough for their results to be written while the next ones are
-added up."""
+added up. Where pixels have few codes, segments may be longer."""
 
 
 class LookupCore:
@@ -67,7 +67,8 @@ class LookupCore:
                 if vectors % blocks or blocks > config.get("blocks", 4):
                     continue
                 for tile in _tiles(table, blocks, config):
-                    segments = Segments.of(conv, tile, codes, config.get("segment", _SEGMENT))
+                    most = config.get("segment", max(_SEGMENT, _SEGMENT_CODES // codes))
+                    segments = Segments.of(conv, tile, codes, most)
                     choices.append(cls(conv, table, segments, blocks))
                 if "blocks" in config:
                     break
@@ -309,7 +310,8 @@ def _tiles(table: Table, blocks: int, config: dict[str, int]) -> list[int]:
     """Return how many pixels' sums may be in registers, with so many vectors of outputs each."""
     registers = table.lookup.registers
     if table.sharing == 2:
-        most = 2 * max(1, registers // 4 // blocks)
+        # Both sums of two pixels, what is found for them, their entries; and two constants.
+        most = 2 * max(1, (registers - 2) // (3 * blocks + table.steps))
         if "pixels" in config:
             return [max(2, min(config["pixels"], most) // 2 * 2)]
         return list(range(min(8, most), most // 2 - 1, -2))

@@ -77,7 +77,10 @@ def test_lookup_permutes_and_adds_bytes_in_registers(outputs: int, unit: int) ->
     hot = most(inner_loops(text), "vpermb")
     permutations = sum("vpermb" in line for line in hot)
     assert permutations >= 7
-    assert sum("vpaddusb" in line for line in hot) == permutations
+    # Where pixels share bytes, the first lookup of each run of three units adds to nothing.
+    shared = unit == 1 and outputs > 64
+    sums = permutations * 2 // 3 if shared else permutations
+    assert sum("vpaddusb" in line for line in hot) == sums
     assert not [line for line in hot if re.search(r"vmov.*%[xyz]mm\d+, .*\(.*\)", line)]
     assert not [line for line in hot if "vpextr" in line]
 

@@ -33,7 +33,7 @@ def layers(draw: st.DrawFn) -> tuple[Case, Case, list[int]]:
     height = draw(st.integers((kernel[0] - 1) * dilation + 1, 12))
     width = draw(st.integers((kernel[1] - 1) * dilation + 1, 40))
     groups = draw(st.sampled_from([1, 1, 2, 3]))
-    units = draw(st.sampled_from([1, 4, 9, 30, 67]))
+    units = draw(st.sampled_from([1, 2, 4, 9, 30, 67, 104]))
     outputs = draw(st.sampled_from([1, 11, 64, 100, 128, 130]))
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     data = random_data(generator, (2, height, width, groups * units * unit), "int8", zeros=0)
@@ -56,7 +56,7 @@ def layers(draw: st.DrawFn) -> tuple[Case, Case, list[int]]:
     }
     plain = Case("snn.subset_conv2d", (data, subset, indices), attrs)
     packed = Case("snn.subset_conv2d", (pack(data, groups), subset, indices), attrs)
-    return plain, packed, [draw(st.integers(0, 7)) for _ in range(3)]
+    return plain, packed, [draw(st.integers(0, 7)) for _ in range(4)]
 
 
 @pytest.mark.slow
@@ -110,6 +110,52 @@ def test_scaled_results_of_packed_signs(target_text: str, zeros: float) -> None:
     np.testing.assert_array_equal(result, case.expected().astype(np.float32) * scale)
 
 
+@st.composite
+def shared_bytes(draw: st.DrawFn) -> tuple[Case, dict[str, int]]:
+    """Packed signs whose responses are small enough for two pixels to share a byte, and knobs."""
+    kernels, kernel = draw(st.sampled_from([(32, (3, 3)), (16, (3, 3)), (20, (1, 7)), (9, (2, 2))]))
+    unit = draw(st.sampled_from([1, 1, 2]))
+    units, outputs = draw(st.integers(1, 130)), draw(st.sampled_from([1, 40, 64, 128, 200, 256]))
+    height, width = draw(st.integers(3, 9)), draw(st.integers(7, 20))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    zeros = draw(st.sampled_from([0, 0, 0.001]))
+    data = random_data(generator, (1, height, width, units * unit), "int8", zeros)
+    # Sums that are as large as they can be: all patches differ from all kernels in every bit.
+    extreme = draw(st.sampled_from([0, 0, -1, 1]))
+    subset = random_signs(generator, (kernels, unit, *kernel))
+    if extreme:
+        data, subset = np.full_like(data, extreme), np.full_like(subset, -extreme)
+    indices = generator.integers(0, kernels, (outputs, units)).astype(np.uint8)
+    attrs = {**ONES, "padding": [1, 0, 1, 2], "data_layout": "NHWC", "strategy": NAME}
+    config = {
+        "sharing": 2,
+        "pixels": draw(st.sampled_from([4, 6, 8])),
+        "blocks": draw(st.sampled_from([1, 2, 4])),
+        "segment": draw(st.sampled_from([14, 28])),
+    }
+    return Case("snn.subset_conv2d", (pack(data), subset, indices), attrs), config
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target_text", TARGETS)
+@settings(max_examples=6)
+@given(drawn=shared_bytes())
+def test_two_pixels_may_share_the_bytes_looked_up(
+    target_text: str, drawn: tuple[Case, dict[str, int]]
+) -> None:
+    """Runs of units that do not fill a chunk, odd widths, zeros, and the largest sums."""
+    case, config = drawn
+    shared = Case(case.operator, case.operands, {**case.attrs, "config": config})
+    np.testing.assert_array_equal(run(shared, parse_target(target_text)), case.expected())
+
+
+def test_responses_that_need_more_than_half_a_byte_do_not_share_it() -> None:
+    features = features_of(parse_target("llvm -mcpu=icelake-server"))
+    for unit, sharing in ((1, (1, 2)), (3, (1, 2)), (4, (1,))):
+        case = layer(12, 5, 32, unit)
+        assert space(case.call(*case.parameters()), features)["sharing"] == sharing
+
+
 def test_units_too_large_or_too_many_kernels_are_obstacles() -> None:
     haswell = features_of(parse_target("llvm -mcpu=haswell"))
     old = features_of(parse_target("llvm -mcpu=x86-64"))
@@ -155,7 +201,15 @@ def test_lookups_and_sums_stay_in_registers(
     hot = most(assembly(layer(64, 14, 32, unit, outputs), cpu), lookup)
     lookups = sum(lookup in line for line in hot)
     assert lookups >= 7
-    assert sum("vpaddusb" in line for line in hot) == lookups
+    # Where pixels share bytes, the first lookup of each run of three units adds to nothing; each
+    # sum of a run is added twice, once shifted.
+    sums = lookups // (3 if lookup == "vpermb" else 6)
+    plain = sum("vpaddb" in line for line in hot)
+    added = sum("vpaddusb" in line for line in hot)
+    if unit == 1 and (outputs > 64 or lookup == "vpshufb"):
+        assert (added, plain) == (lookups - sums, 2 * sums)
+    else:
+        assert added == lookups
     assert not [line for line in hot if re.search(rf"vmov.*%{register}\d+, .*\(.*\)", line)]
     assert not [line for line in hot if "vpextr" in line]
 
