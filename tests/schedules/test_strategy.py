@@ -72,8 +72,8 @@ def test_float_data_are_never_counted() -> None:
 
 
 def test_the_reason_names_costs_and_what_decides() -> None:
-    strategy, reason = choose(call(512, 7, 32), SKYLAKE)
-    assert reason.startswith("32 responses of an input unit serve 512 outputs")
+    strategy, reason = choose(call(512, 7, 64), SKYLAKE)
+    assert reason.startswith("64 responses of an input unit serve 512 outputs")
     for name in (strategy.name, "xnor_popcount"):
         assert name in reason
 
