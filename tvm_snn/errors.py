@@ -44,3 +44,13 @@ class RecordsError(SnnError):
 @register_error
 class TuningError(SnnError):
     """Tuning cannot start, or has measured nothing."""
+
+
+@register_error
+class DataError(SnnError):
+    """A data set is missing, cannot be read, or is malformed."""
+
+
+@register_error
+class TrainingError(SnnError):
+    """Training cannot start, cannot go on, or diverged."""

@@ -46,14 +46,27 @@ def load_model(reference: str, shapes: Sequence[str]) -> tuple[Any, tuple[NDArra
     Raises ModelError when there is no such file or factory.
     """
     examples = tuple(np.zeros(_parse_shape(shape), np.float32) for shape in shapes) or None
-    match = _FACTORY.fullmatch(reference)
-    if match is None or Path(reference).exists():
+    if _FACTORY.fullmatch(reference) is None or Path(reference).exists():
         _check_file(reference)
         return reference, examples
-    arguments = _literal_arguments(match["arguments"] or "()", reference)
-    factory = _find_factory(match["module"], match["function"], reference)
-    built, own_examples = _call(factory, arguments, reference)
+    factory, arguments = find_factory(reference)
+    built, own_examples = call_factory(factory, arguments, reference)
     return _with_tensors(built, examples or own_examples or _zoo_examples(factory), reference)
+
+
+def find_factory(reference: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Return the function that `package.module:function(argument=1)` names, and its arguments.
+
+    Raises ModelError when there is none or the arguments are no literals.
+    """
+    match = _FACTORY.fullmatch(reference)
+    if match is None:
+        raise ModelError(
+            f"{reference!r} names no function; write package.module:function, with literal "
+            'arguments if need be, as in "tvm_snn.zoo:resnet18(tau=4)".'
+        )
+    arguments = _literal_arguments(match["arguments"] or "()", reference)
+    return _imported(match["module"], match["function"], reference), arguments
 
 
 def load_arrays(paths: Sequence[str]) -> list[NDArray]:
@@ -103,7 +116,7 @@ def _parse_shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _find_factory(module: str, function: str, reference: str) -> Callable[..., Any]:
+def _imported(module: str, function: str, reference: str) -> Callable[..., Any]:
     # Like `python -m`, so that a factory in the folder one stands in is found.
     if "" not in sys.path:
         sys.path.insert(0, "")
@@ -121,10 +134,13 @@ def _find_factory(module: str, function: str, reference: str) -> Callable[..., A
     return found
 
 
-def _call(
+def call_factory(
     factory: Callable[..., Any], arguments: dict[str, Any], reference: str
 ) -> tuple[Any, tuple[Any, ...] | None]:
-    """Return the module that a factory makes, and its example inputs if it gives some."""
+    """Return the module that a factory makes, and its example inputs if it gives some.
+
+    Raises ModelError when it fails or returns something else; `reference` is what the user wrote.
+    """
     import torch
 
     try:
