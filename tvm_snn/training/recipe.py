@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -36,7 +36,7 @@ class Stage:
             if isinstance(module, SubsetPolicy)
             for parameter in module.parameters()
         }
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for p in model.parameters() if p not in kept]},
             {"params": [p for p in model.parameters() if p in kept], "weight_decay": 0.0},
         ]
