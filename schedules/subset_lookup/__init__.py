@@ -6,7 +6,8 @@ byte_lookup     the instructions that look up bytes: in a register, or in 16 byt
 framed_words    padding around packed signs, and where an image has zeros
 segments        how an image is cut into the pixels that are encoded together
 sign_codes      packed signs to codes of patches
-core            the kernel: codes, lookups, sums
+tile_sums       lookups, and sums of what they find, in registers
+core            the kernel: codes, sums of tiles, results
 """
 
 from .strategy import NAME, cycles, legalize, obstacle, remark, space

@@ -87,8 +87,8 @@ class FramedWords:
                     n = T.axis.spatial(conv.batch, image)
                     T.reads(whole(words))
                     T.writes(whole(zeros))
-                    found = T.sblock_alloc_buffer((strip,), "uint64", scope="local")
-                    some = T.sblock_alloc_buffer((1,), "uint8", scope="local")
+                    found = T.sblock_alloc_buffer((strip,), "uint64")
+                    some = T.sblock_alloc_buffer((1,), "uint8")
                     for e in T.vectorized(strip):
                         found[e] = T.uint64(0)
                     for s in range(-(-total // strip)):
