@@ -1,0 +1,1 @@
+"""A VTA-style accelerator for sub-bit networks."""

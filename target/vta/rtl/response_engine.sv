@@ -1,0 +1,128 @@
+// Computes, for each block of windows, the responses to all kernels of the subset.
+//
+// Runs beside the window loader: takes a filled window slot, writes a free response slot.
+module response_engine #(
+    parameter int PIXELS = 14,
+    parameter int CHANNELS = 32,
+    parameter int SHARING = 4,
+    parameter int RESPONSE_BITS = 13,
+    parameter int RESPONSES = 64,
+    parameter int SUBSET_LINES = 256,
+    parameter int TREES = (PIXELS + SHARING - 1) / SHARING,
+    parameter int TURN_BITS = SHARING > 1 ? $clog2(SHARING) : 1,
+    parameter int KERNEL_BITS = $clog2(RESPONSES),
+    parameter int SUBSET_BITS = $clog2(SUBSET_LINES)
+) (
+    input logic clock,
+    input logic reset,
+
+    // The run: constant from `start`'s cycle until `idle` again.
+    input  logic        start,
+    output logic        idle,
+    output logic        active,  // a kernel is named in this cycle
+    input  logic [ 7:0] subset,
+    input  logic [ 7:0] kernels,
+    input  logic        paired,
+    input  logic [23:0] block_count,
+
+    output logic                   subset_enable,
+    output logic [SUBSET_BITS-1:0] subset_address,
+    input  logic [8:0]             subset_kernel,
+
+    // `window_ready`: a slot is filled whose work has not begun; `window_taken` in the last cycle
+    // of its work's beginning, `window_done` when it may be filled again. Response slots likewise.
+    input  logic window_ready,
+    input  logic window_head,  // the slot that is ready first
+    output logic window_taken,
+    output logic window_done,
+    input  logic slot_free,
+    output logic slot_taken,
+    output logic slot_filled,
+
+    // Driving the lanes.
+    output logic                                    window_slot,
+    output logic                                    part,
+    output logic [TURN_BITS-1:0]                    turn,
+    output logic [8:0]                              kernel,
+    input  logic [CHANNELS*TREES*RESPONSE_BITS-1:0] responses,
+
+    // Writing the response file: the pixels of one turn.
+    output logic                                    file_enable,
+    output logic                                    file_slot,
+    output logic [TURN_BITS-1:0]                    file_turn,
+    output logic [KERNEL_BITS-1:0]                  file_kernel,
+    output logic [CHANNELS*TREES*RESPONSE_BITS-1:0] file_data
+);
+  // Stage 0 names a kernel, stage 1 has it and adds it up, stage 2 writes.
+  logic running;
+  logic [23:0] blocks_left;
+  logic [KERNEL_BITS-1:0] k0, k1;
+  logic [TURN_BITS-1:0] turn0, turn1;
+  logic part0, part1;
+  logic valid1, last1, last2;
+  logic file_slot0, file_slot1;
+
+  wire go = running && window_ready && slot_free;
+  wire last_part = part0 == paired;
+  wire last_kernel = 8'(k0) + 8'd1 == kernels;
+  wire last_turn = turn0 == TURN_BITS'(SHARING - 1);
+  wire last0 = last_part && last_kernel && last_turn;
+
+  assign active = go;
+  assign subset_enable = go;
+  assign subset_address = SUBSET_BITS'(subset + (part0 ? kernels : 8'd0) + 8'(k0));
+  assign part = part1;
+  assign turn = turn1;
+  assign kernel = subset_kernel;
+  assign window_done = valid1 && last1;
+  assign slot_filled = file_enable && last2;
+  assign window_taken = go && last0;
+  assign slot_taken = go && last0;
+  assign idle = !running && !valid1 && !file_enable;
+
+  logic [CHANNELS*TREES*RESPONSE_BITS-1:0] total;
+  always_comb
+    for (int i = 0; i < CHANNELS * TREES; i++)
+      total[i*RESPONSE_BITS+:RESPONSE_BITS] = responses[i*RESPONSE_BITS+:RESPONSE_BITS]
+          + (part1 ? file_data[i*RESPONSE_BITS+:RESPONSE_BITS] : '0);
+
+  always_ff @(posedge clock) begin
+    if (start) begin
+      running <= 1'b1;
+      blocks_left <= block_count;
+      k0 <= '0;
+      turn0 <= '0;
+      part0 <= 1'b0;
+    end
+    if (go) begin
+      part0 <= last_part ? 1'b0 : 1'b1;
+      if (last_part) k0 <= last_kernel ? '0 : k0 + 1'b1;
+      if (last_part && last_kernel) turn0 <= last_turn ? '0 : turn0 + 1'b1;
+      if (last0) begin
+        file_slot0 <= !file_slot0;
+        blocks_left <= blocks_left - 1'b1;
+        if (blocks_left == 24'd1) running <= 1'b0;
+      end
+    end
+    valid1 <= go;
+    last1 <= last0;
+    k1 <= k0;
+    turn1 <= turn0;
+    part1 <= part0;
+    window_slot <= window_head;
+    file_slot1 <= file_slot0;
+    file_slot <= file_slot1;
+
+    file_enable <= valid1 && part1 == paired;
+    file_turn <= turn1;
+    file_kernel <= k1;
+    if (valid1) file_data <= total;
+    last2 <= last1;
+    if (reset) begin
+      running <= 1'b0;
+      valid1 <= 1'b0;
+      file_enable <= 1'b0;
+      file_slot0 <= 1'b0;
+    end
+  end
+endmodule

@@ -1,0 +1,186 @@
+// Runs the Verilated accelerator against a model of DRAM, for Python to drive in process.
+//
+// The memory answers reads in order after a latency, moves at most one word a cycle each way, and
+// may stall any channel at random: addresses, words and answers.
+
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <random>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "Vaccelerator.h"
+#include "verilated.h"
+
+namespace {
+
+struct Read {
+  uint32_t address;
+  uint32_t words;
+  uint8_t id;
+  uint64_t ready_at;
+};
+
+struct Write {
+  uint32_t address;
+  uint32_t words;
+};
+
+class Simulation {
+ public:
+  Simulation(uint8_t* dram, uint64_t size, uint32_t latency, uint32_t stall_percent, uint32_t seed)
+      : dram_(dram), size_(size), latency_(latency), stall_percent_(stall_percent), random_(seed) {
+    top_ = std::make_unique<Vaccelerator>(&context_);
+    top_->resetn = 0;
+    for (int i = 0; i < 4; i++) cycle();
+    top_->resetn = 1;
+    cycle();
+  }
+
+  ~Simulation() { top_->final(); }
+
+  void write_register(uint32_t address, uint32_t value) {
+    top_->s_axil_awaddr = address;
+    top_->s_axil_wdata = value;
+    top_->s_axil_awvalid = top_->s_axil_wvalid = 1;
+    top_->s_axil_bready = 1;
+    cycle();
+    top_->s_axil_awvalid = top_->s_axil_wvalid = 0;
+    cycle();
+  }
+
+  uint32_t read_register(uint32_t address) {
+    top_->s_axil_araddr = address;
+    top_->s_axil_arvalid = 1;
+    top_->s_axil_rready = 0;
+    cycle();
+    top_->s_axil_arvalid = 0;
+    const uint32_t value = top_->s_axil_rdata;
+    top_->s_axil_rready = 1;
+    cycle();
+    return value;
+  }
+
+  // Runs until the interrupt, at most so many cycles. Returns the cycles that were run.
+  uint64_t run(uint64_t most) {
+    uint64_t count = 0;
+    while (count < most && !top_->finish_interrupt) {
+      cycle();
+      count++;
+    }
+    return count;
+  }
+
+ private:
+  static constexpr uint32_t kWordBytes =
+      sizeof(std::remove_reference_t<decltype(std::declval<Vaccelerator>().m_axi_rdata)>);
+
+  bool stalled() { return stall_percent_ && random_() % 100 < stall_percent_; }
+
+  void cycle() {
+    // What the memory offers in this cycle was decided from the state before it.
+    const bool read = !reads_.empty() && reads_.front().ready_at <= now_ && !stall_read_;
+    top_->m_axi_arready = !stall_read_address_ && reads_.size() < 8;
+    top_->m_axi_awready = !stall_write_address_ && writes_.size() < 4;
+    top_->m_axi_wready = !stall_write_ && !writes_.empty();
+    top_->m_axi_bvalid = !answers_.empty() && answers_.front() <= now_;
+    top_->m_axi_bresp = 0;
+    top_->m_axi_rvalid = read;
+    top_->m_axi_rresp = 0;
+    top_->m_axi_rlast = 0;
+    if (read) {
+      const Read& head = reads_.front();
+      top_->m_axi_rid = head.id;
+      top_->m_axi_rlast = head.words == 1;
+      if (uint64_t(head.address) + kWordBytes <= size_) {
+        std::memcpy(&top_->m_axi_rdata, dram_ + head.address, kWordBytes);
+      } else {
+        top_->m_axi_rresp = 2;
+      }
+    }
+    top_->clock = 0;
+    top_->eval();
+    const bool asked = top_->m_axi_arvalid && top_->m_axi_arready;
+    const bool taken = read && top_->m_axi_rready;
+    const bool wants_write = top_->m_axi_awvalid && top_->m_axi_awready;
+    const bool written = top_->m_axi_wvalid && top_->m_axi_wready;
+    const bool answered = top_->m_axi_bvalid && top_->m_axi_bready;
+    const Read request{top_->m_axi_araddr, uint32_t(top_->m_axi_arlen) + 1, top_->m_axi_arid,
+                       now_ + latency_};
+    const Write write_request{top_->m_axi_awaddr, uint32_t(top_->m_axi_awlen) + 1};
+    if (written) write_word();
+    if (answered) answers_.pop_front();
+    top_->clock = 1;
+    top_->eval();
+    if (asked) reads_.push_back(request);
+    if (taken) {
+      reads_.front().address += kWordBytes;
+      if (--reads_.front().words == 0) reads_.pop_front();
+    }
+    if (wants_write) writes_.push_back(write_request);
+    // A valid that was not taken must stay: a stall is only decided anew after a transfer.
+    stall_read_ = (read && !taken) ? false : stalled();
+    stall_read_address_ = stalled();
+    stall_write_address_ = stalled();
+    stall_write_ = stalled();
+    now_++;
+  }
+
+  void write_word() {
+    Write& head = writes_.front();
+    uint8_t bytes[kWordBytes];
+    std::memcpy(bytes, &top_->m_axi_wdata, kWordBytes);
+    for (uint32_t i = 0; i < kWordBytes; i++) {
+      const bool enabled = (uint64_t(top_->m_axi_wstrb) >> i) & 1;
+      if (enabled && uint64_t(head.address) + i < size_) dram_[head.address + i] = bytes[i];
+    }
+    head.address += kWordBytes;
+    if (--head.words == 0) {
+      writes_.pop_front();
+      answers_.push_back(now_ + latency_);
+    }
+  }
+
+  VerilatedContext context_;
+  std::unique_ptr<Vaccelerator> top_;
+  uint8_t* dram_;
+  uint64_t size_;
+  uint32_t latency_;
+  uint32_t stall_percent_;
+  std::mt19937 random_;
+  uint64_t now_ = 0;
+  std::deque<Read> reads_;
+  std::deque<Write> writes_;
+  std::deque<uint64_t> answers_;
+  bool stall_read_ = false;
+  bool stall_read_address_ = false;
+  bool stall_write_address_ = false;
+  bool stall_write_ = false;
+};
+
+}  // namespace
+
+extern "C" {
+
+void* simulation_create(uint8_t* dram, uint64_t size, uint32_t latency, uint32_t stall_percent,
+                        uint32_t seed) {
+  return new Simulation(dram, size, latency, stall_percent, seed);
+}
+
+void simulation_destroy(void* simulation) { delete static_cast<Simulation*>(simulation); }
+
+void simulation_write(void* simulation, uint32_t address, uint32_t value) {
+  static_cast<Simulation*>(simulation)->write_register(address, value);
+}
+
+uint32_t simulation_read(void* simulation, uint32_t address) {
+  return static_cast<Simulation*>(simulation)->read_register(address);
+}
+
+uint64_t simulation_run(void* simulation, uint64_t most) {
+  return static_cast<Simulation*>(simulation)->run(most);
+}
+}

@@ -1,0 +1,1 @@
+"""Simulators of the accelerator that execute its programs."""

@@ -1,0 +1,20 @@
+"""The documentation's tables are those of the instruction set."""
+
+from pathlib import Path
+
+from tvm_snn.target.vta.isa.describe import as_markdown, as_system_verilog
+from tvm_snn.target.vta.isa.instruction_set import INSTRUCTIONS
+
+PAGE = Path(__file__).parents[4] / "docs" / "fpga" / "instruction-set.md"
+
+
+def test_the_page_is_up_to_date():
+    """`python -m tvm_snn.target.vta.isa.describe > docs/fpga/instruction-set.md` makes it."""
+    assert PAGE.read_text() == as_markdown()
+
+
+def test_the_rtl_knows_every_opcode():
+    text = as_system_verilog()
+
+    for opcode in INSTRUCTIONS:
+        assert f"OP_{opcode.mnemonic} = 4'd{opcode.number};" in text
