@@ -29,7 +29,7 @@ bench: $(INSTALLED)  ## Measure layers and whole networks next to other engines 
 
 $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[torch,tune,cross,bench,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[torch,tune,cross,bench,fpga,dev]"
 	touch $@
 
 clean:

@@ -36,8 +36,8 @@ def pack_indices(indices: np.ndarray, planes: int, hardware: Configuration) -> n
     blocks, groups = -(-units // hardware.channels), -(-outputs // hardware.adders)
     padded = np.zeros((groups * hardware.adders, blocks * hardware.channels), np.uint16)
     padded[:outputs, :units] = indices
-    lines = padded.reshape(groups, hardware.adders, blocks, hardware.channels)
-    lines = lines.transpose(2, 0, 1, 3).reshape(blocks * groups, 1, -1)
+    split = padded.reshape(groups, hardware.adders, blocks, hardware.channels)
+    lines = split.transpose(2, 0, 1, 3).reshape(blocks * groups, 1, -1)
     bits = (lines >> np.arange(planes)[:, None]) & 1
     packed = np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little")
     assert packed.shape[-1] == plane_bytes(hardware)
@@ -55,8 +55,9 @@ def pack_parameters(
     high: np.ndarray | int = (1 << 15) - 1,
 ) -> np.ndarray:
     """Return the parameter lines of output channels."""
-    columns = ((scale, "<i2"), (slope, "<i2"), (bias, "<i4"), (threshold, "<i4"))
-    columns += ((low, "<i2"), (high, "<i2"))
+    columns: list[tuple[np.ndarray | int, str]]
+    columns = [(scale, "<i2"), (slope, "<i2"), (bias, "<i4"), (threshold, "<i4")]
+    columns += [(low, "<i2"), (high, "<i2")]
     parts = [
         np.ascontiguousarray(np.broadcast_to(np.asarray(value), (outputs,)).astype(dtype))
         .view(np.uint8)

@@ -3,7 +3,6 @@
 from .fields import HEADER, INSTRUCTION_BITS, SECOND_HEADER, TOKENS_IN, TOKENS_OUT, Engine
 from .instruction_set import INSTRUCTIONS
 
-
 _INTRODUCTION = """# The accelerator's instructions
 
 Made by `python -m tvm_snn.target.vta.isa.describe`; do not edit.

@@ -14,12 +14,13 @@ def load(given: Instruction, memories: Memories, hardware: Configuration) -> Non
     """Execute LOAD."""
     memory, count = Memory(given["memory"]), given["count"]
     check_alignment(given["address"], hardware)
-    target = {
+    memory_of: dict[Memory, np.ndarray] = {
         Memory.SUBSET: memories.subset,
         Memory.INDEX: memories.indices,
         Memory.PARAMETER: memories.parameters,
         Memory.RESIDUAL: memories.residual,
-    }[memory]
+    }
+    target = memory_of[memory]
     lines = lines_of(target, given["line"], count, memory.name.lower())
     size = line_bytes(memory, hardware, given["planes"])
     data = memories.dram_slice(given["address"], count * size).reshape(count, size)

@@ -38,8 +38,8 @@ def keep_vectors(given: Instruction, memories: Memories, hardware: Configuration
     for block in range(given["blocks"]):
         first = given["line"] + block * given["block_lines"]
         source = lines_of(memories.vectors, first, given["count"], "vector")
-        line = given["destination"] + block * given["pitch"]
-        line = (line + (row >> 2) * given["width"] + column) & ((1 << 14) - 1)
+        start = given["destination"] + block * given["pitch"]
+        line = (start + (row >> 2) * given["width"] + column) & ((1 << 14) - 1)
         if line.max() >= hardware.activation_lines:
             raise TrapError(
                 Trap.ADDRESS, f"activation line {line.max()} of {hardware.activation_lines}"
