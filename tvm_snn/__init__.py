@@ -13,6 +13,7 @@ from .errors import (
     ArtifactError,
     ModelError,
     RecordsError,
+    RemoteError,
     SnnError,
     TargetError,
     TuningError,
@@ -21,6 +22,7 @@ from .errors import (
 )
 from .network import Network, load
 from .profiling import Profile, profile
+from .remote import Board, connect
 from .report import LayerRow, Report
 from .tuning import tune
 from .verification import Verification
@@ -28,12 +30,14 @@ from .version import __version__
 
 __all__ = [
     "ArtifactError",
+    "Board",
     "CompiledNetwork",
     "LayerRow",
     "ModelError",
     "Network",
     "Profile",
     "RecordsError",
+    "RemoteError",
     "Report",
     "SnnError",
     "TargetError",
@@ -43,6 +47,7 @@ __all__ = [
     "VerificationError",
     "__version__",
     "compile",
+    "connect",
     "inspect",
     "load",
     "profile",

@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tvm import relax
 
 from .artifact import Artifact, TensorSpec, write_artifact
 from .c_runtime import PREFIX, CLibrary, export_c
 from .errors import ArtifactError, ModelError
 from .machine import this_machine
+from .measurement import Times
 from .report import Report
 
 Result = NDArray | tuple[NDArray, ...]
+KernelCall = tuple[str, list[NDArray]]
+"""A kernel that ran: its name, and its arguments as they were after it."""
 
 
 class CompiledNetwork:
@@ -77,10 +81,29 @@ class CompiledNetwork:
         """
         return self._run(self.check_inputs(arrays, named))
 
+    def measure(self, arrays: Sequence[Any], runs: int) -> Times:
+        """Measure the network where it runs: see `measurement.measure`."""
+        raise self._elsewhere(arrays, runs)
+
+    def capture(self, arrays: Sequence[Any]) -> list[KernelCall]:
+        """Run once and return every kernel call in order."""
+        raise self._elsewhere(arrays)
+
+    def compute(
+        self, executable: relax.VMExecutable, inputs: Sequence[NDArray], weights: Sequence[NDArray]
+    ) -> list[NDArray]:
+        """Run another executable for the same target where this network runs.
+
+        Its `main` takes the inputs and what its weights are packed to, and returns a tuple.
+        """
+        raise self._elsewhere(executable, inputs, weights)
+
     def _run(self, arrays: Sequence[NDArray]) -> Result:
-        del arrays
+        raise self._elsewhere(arrays)
+
+    def _elsewhere(self, *_arguments: object) -> ArtifactError:
         misfit = self.artifact.requirements.misfit(this_machine())
-        raise ArtifactError(
+        return ArtifactError(
             f"{misfit or 'The network was not loaded.'} Save it and load it there, or run it from "
             'here: tvm_snn.connect("host:port").load(network).'
         )

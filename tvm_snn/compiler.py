@@ -102,20 +102,16 @@ def inspect(model: Any, example_inputs: Sequence[Any] | None = None) -> Report:
 def verify(model: Any, inputs: Any = None, *, target: TargetLike = "host") -> Verification:
     """Compare a network with the reference interpreter, kernel by kernel.
 
-    `model` is a Network, or whatever :func:`compile` takes, which is then compiled for `target`
-    first. `inputs` are the network's inputs, as a sequence, a mapping by name, or the one array
-    there is; by default seeded random ones. Raises VerificationError where the two disagree,
+    `model` is a compiled network, here or on a board (see :func:`connect`), or whatever
+    :func:`compile` takes, which is then compiled for `target` first. `inputs` are the
+    network's inputs, as a sequence, a mapping by name, or the one array there is; by default seeded
+    random ones. Raises VerificationError where the two disagree,
     naming the tensor and the worst element.
     """
     if isinstance(model, CompiledNetwork):
         network = model
     else:
         network = compile(model, target, example_inputs=inputs, verify=False)
-    if not isinstance(network, Network):
-        raise TargetError(
-            f"The network cannot be verified here. "
-            f"{network.artifact.requirements.misfit(this_machine())}"
-        )
     if inputs is None:
         return verify_network(network, seeded_inputs(network.inputs))
     if isinstance(inputs, Mapping):

@@ -6,7 +6,7 @@ compiles the layers a second time with nothing fused to them, by the same strate
 and from the same weights, and compares what they compute.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import tvm
 from numpy.typing import NDArray
@@ -15,36 +15,45 @@ from tvm.target import Target
 
 from .ops import LAYERS
 from .relay_passes.layers import operator_name, var_bindings
-from .relay_passes.lower import TRANSFORM_WEIGHTS, lower
+from .relay_passes.lower import lower
+
+Compute = Callable[[relax.VMExecutable, Sequence[NDArray], Sequence[NDArray]], Sequence[NDArray]]
 
 
 class Cores:
     """The binary layers of a network, ready to be called with each layer's own data."""
 
-    def __init__(self, main: relax.Function, target: Target, weights: Mapping[str, NDArray]):
-        """Compile every binary layer of a planned `main` whose weights are parameters."""
+    def __init__(
+        self,
+        main: relax.Function,
+        target: Target,
+        weights: Mapping[str, NDArray],
+        compute: Compute,
+    ) -> None:
+        """Compile every binary layer of a planned `main` whose weights are parameters.
+
+        They run by `compute`, where the network runs (see `CompiledNetwork.compute`).
+        """
         calls = {
             str(binding.var.name): binding.value
             for binding in var_bindings(main)
             if operator_name(binding.value) in LAYERS
         }
         self.layers = tuple(calls)
-        self._machine = None
-        if not calls:
-            return
-        module, parameters = _module(calls)
-        executable = lower(module, target).executable
-        self._machine = relax.VirtualMachine(executable, tvm.cpu())
-        arrays = [tvm.runtime.tensor(weights[name]) for name in parameters]
-        self._weights = tuple(self._machine[TRANSFORM_WEIGHTS](arrays))
+        self._compute = compute
+        self._executable = None
+        if calls:
+            module, parameters = _module(calls)
+            self._executable = lower(module, target).executable
+            self._weights = [weights[name] for name in parameters]
 
     def __call__(self, data: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """Return the sums of every layer for its data, both by the layer's name."""
-        if self._machine is None:
+        if self._executable is None:
             return {}
-        arrays = [tvm.runtime.tensor(data[name]) for name in self.layers]
-        sums = self._machine["main"](*arrays, *self._weights)
-        return {name: tensor.numpy() for name, tensor in zip(self.layers, sums, strict=True)}
+        inputs = [data[name] for name in self.layers]
+        sums = self._compute(self._executable, inputs, self._weights)
+        return dict(zip(self.layers, sums, strict=True))
 
 
 def _module(calls: Mapping[str, relax.Call]) -> tuple[tvm.IRModule, list[str]]:

@@ -47,6 +47,11 @@ class TuningError(SnnError):
 
 
 @register_error
+class RemoteError(SnnError):
+    """A board does not answer, has vanished, is in use, or has another version."""
+
+
+@register_error
 class DataError(SnnError):
     """A data set is missing, cannot be read, or is malformed."""
 

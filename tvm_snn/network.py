@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,12 @@ from tvm import relax
 
 from .artifact import Artifact, read_artifact
 from .c_runtime import PREFIX, CLibrary, compare_library, export_c
-from .compiled_network import CompiledNetwork, Result
+from .compiled_network import CompiledNetwork, KernelCall, Result
 from .errors import ArtifactError
 from .machine import this_machine
+from .measurement import KernelObserver, Times, measure
 from .relay_passes.lower import TRANSFORM_WEIGHTS
 from .threads import check_threads, use_threads
-
-KernelObserver = Callable[[str, bool, Sequence[Any]], None]
-"""Called before (True) and after (False) each kernel, with its name and arguments."""
 
 
 class Network(CompiledNetwork):
@@ -36,8 +34,8 @@ class Network(CompiledNetwork):
             raise ArtifactError(misfit)
         super().__init__(artifact)
         self.num_threads = num_threads
-        self._use_threads()
-        self._machine = _load(artifact.library)
+        self.use_threads()
+        self._machine = open_library(artifact.library)
         self._kernels = frozenset(kernel.function for kernel in artifact.kernels)
         weights = [tvm.runtime.tensor(weight.array) for weight in artifact.weights]
         self._weights = tuple(self._machine[TRANSFORM_WEIGHTS](weights))
@@ -80,17 +78,46 @@ class Network(CompiledNetwork):
 
         return export_c(self.artifact, path, prefix, check)
 
+    def measure(self, arrays: Sequence[Any], runs: int) -> Times:
+        """Measure the network: see `measurement.measure`."""
+        checked = self.check_inputs(arrays, {})
+        return measure(
+            lambda: self._run(checked), lambda observer: self.observe(checked, observer), runs
+        )
+
+    def capture(self, arrays: Sequence[Any]) -> list[KernelCall]:
+        """Run once and return every kernel call in order, with copies of its arguments."""
+        calls: list[KernelCall] = []
+
+        def observer(function: str, before: bool, arguments: Sequence[Any]) -> None:
+            if not before:
+                buffers = [a.numpy().copy() for a in arguments if isinstance(a, tvm.runtime.Tensor)]
+                calls.append((function, buffers))
+
+        self.observe(arrays, observer)
+        return calls
+
+    def compute(
+        self, executable: relax.VMExecutable, inputs: Sequence[NDArray], weights: Sequence[NDArray]
+    ) -> list[NDArray]:
+        """Run another executable for the same target on this machine."""
+        self.use_threads()
+        return compute(relax.VirtualMachine(executable, tvm.cpu()), inputs, weights)
+
+    def use_threads(self) -> None:
+        """Let TVM's thread pool of the calling thread have the threads of this network.
+
+        Before every run (2 us): the pool is the calling thread's, and shared with others.
+        """
+        use_threads(self._num_threads, self._insists)
+
     def _run(self, arrays: Sequence[NDArray]) -> Result:
-        self._use_threads()
+        self.use_threads()
         tensors = [tvm.runtime.tensor(array) for array in arrays]
         result = self._machine["main"](*tensors, *self._weights)
         if isinstance(result, tvm.runtime.Tensor):
             return result.numpy()
         return tuple(tensor.numpy() for tensor in result)
-
-    def _use_threads(self) -> None:
-        # Before every run (2 us): the pool is the calling thread's, and shared with others.
-        use_threads(self._num_threads, self._insists)
 
 
 def load(path: str | os.PathLike[str], *, num_threads: int | None = None) -> Network:
@@ -103,9 +130,19 @@ def load(path: str | os.PathLike[str], *, num_threads: int | None = None) -> Net
     return Network(read_artifact(path), num_threads)
 
 
-def _load(library: bytes) -> relax.VirtualMachine:
+def open_library(library: bytes) -> relax.VirtualMachine:
+    """Load a shared library of TVM's into a virtual machine."""
     # dlopen needs a file, but once it is mapped the file may go.
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "library.so"
         path.write_bytes(library)
         return relax.VirtualMachine(tvm.runtime.load_module(str(path)), tvm.cpu())
+
+
+def compute(
+    machine: relax.VirtualMachine, inputs: Sequence[NDArray], weights: Sequence[NDArray]
+) -> list[NDArray]:
+    """Pack the weights, run `main`, which returns a tuple, and return its outputs."""
+    packed = machine[TRANSFORM_WEIGHTS]([tvm.runtime.tensor(array) for array in weights])
+    outputs = machine["main"](*map(tvm.runtime.tensor, inputs), *packed)
+    return [tensor.numpy() for tensor in outputs]

@@ -1,14 +1,14 @@
 """Measured time per kernel and per layer of a compiled network."""
 
 import statistics
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .compiled_network import CompiledNetwork
+from .conditions import Conditions, change
 from .errors import ModelError
-from .network import Network
 from .report import Report
 
 
@@ -33,6 +33,10 @@ class Profile:
     microseconds: float
     """Median time of a whole run, without the profile's own measuring."""
     runs: int
+    before: Conditions
+    """Clock, governor and temperature of the machine when the measuring began."""
+    after: Conditions
+    """The same at the end: a clock that fell, or heat, explains times that vary."""
 
     def __str__(self) -> str:
         """Return the table of layers, the kernels outside of layers, and the total."""
@@ -51,61 +55,40 @@ class Profile:
                 f"kernels outside of layers: {len(others)}, {total:.1f} us (slowest: {named})"
             )
         lines.append(f"whole network: {self.microseconds:.1f} us, median of {self.runs} runs")
-        return "\n".join(lines)
+        conditions = change(self.before, self.after)
+        return "\n".join([*lines, *([conditions] if conditions else [])])
 
 
-def profile(network: Network, *inputs: Any, runs: int = 20) -> Profile:
+def profile(network: CompiledNetwork, *inputs: Any, runs: int = 20) -> Profile:
     """Measure a compiled network on the given inputs: each kernel, each layer, and the whole.
 
-    Medians over `runs` runs after one that warms up. The kernels are measured in runs of their
-    own, because measuring costs time too. Raises ModelError when `network` is not compiled, the
+    A network on a board (see :func:`connect`) is measured there. Medians over `runs` runs after one
+    that warms up. The kernels are measured in runs of their own, because measuring costs time too.
+    Raises ModelError when `network` is not compiled, the
     inputs do not fit, or there is nothing to measure.
     """
-    if not isinstance(network, Network):
+    if not isinstance(network, CompiledNetwork):
         raise ModelError(
             f"What is measured is a compiled network, not a {type(network).__name__}: pass what "
             "tvm_snn.compile or tvm_snn.load returns."
         )
     if runs < 1:
         raise ModelError(f"{runs} runs measure nothing: give 1 or more.")
-    arrays = network.check_inputs(inputs, {})
-    network(*arrays)
-    whole = [_seconds(network, arrays) for _ in range(runs)]
-    durations = [kernel_seconds(network, arrays) for _ in range(runs)]
+    times = network.measure(inputs, runs)
     kernels = tuple(
-        KernelTime(kernel.function, kernel.computes, 1e6 * statistics.median(times))
-        for kernel, times in zip(
-            network.artifact.kernels, zip(*durations, strict=True), strict=True
+        KernelTime(kernel.function, kernel.computes, 1e6 * statistics.median(seconds))
+        for kernel, seconds in zip(
+            network.artifact.kernels, zip(*times.kernels, strict=True), strict=True
         )
     )
     return Profile(
         kernels=kernels,
         report=network.report().with_times(_by_layer(network.report(), kernels)),
-        microseconds=1e6 * statistics.median(whole),
+        microseconds=1e6 * statistics.median(times.whole),
         runs=runs,
+        before=times.before,
+        after=times.after,
     )
-
-
-def _seconds(network: Network, arrays: Sequence[Any]) -> float:
-    start = time.perf_counter()
-    network(*arrays)
-    return time.perf_counter() - start
-
-
-def kernel_seconds(network: Network, arrays: Sequence[Any]) -> list[float]:
-    """Run once and return the seconds of each kernel call in order."""
-    durations: list[float] = []
-    started = 0.0
-
-    def observer(_function: str, before: bool, _arguments: Sequence[Any]) -> None:
-        nonlocal started
-        if before:
-            started = time.perf_counter()
-        else:
-            durations.append(time.perf_counter() - started)
-
-    network.observe(arrays, observer)
-    return durations
 
 
 def _by_layer(report: Report, kernels: Sequence[KernelTime]) -> dict[str, float]:

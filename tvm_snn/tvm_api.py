@@ -4,16 +4,20 @@ TVM's Python API moves between releases. What is private stands here and nowhere
 new release means one file to read.
 """
 
+import os
+import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import tvm
 import tvm.ir._ffi_api
+import tvm.rpc
 import tvm_ffi
 from tvm import relax, tirx
 
@@ -104,6 +108,66 @@ def generate_object(kernels: Mapping[str, tirx.PrimFunc], target: tvm.target.Tar
         path = Path(folder) / "kernels.o"
         built.write_to_file(str(path), "o")
         return path.read_bytes()
+
+
+def serve_rpc(
+    listener: socket.socket, key: str, tracker: tuple[str, int] | None, own_address: str | None
+) -> None:
+    """Serve RPC sessions, one at a time, each in a process forked from this one; never returns.
+
+    Raises RuntimeError when a session crashed. `tvm.rpc.Server` would start another Python, which
+    imports TVM anew (seconds on a board), and stops listening for good when a session crashes.
+    """
+    tvm.rpc.server._listen_loop(
+        listener, listener.getsockname()[1], key, tracker, None, own_address
+    )
+
+
+class RpcConnection:
+    """A session with an RPC server, which ends with the last reference to it and its functions."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Connect; waits until the server is free."""
+        before = _sockets()
+        self._session = tvm.rpc.connect(host, port)
+        self._socket = _socket_to(port, _sockets() - before)
+
+    def function(self, name: str) -> Any:
+        """Return a function that the server has registered."""
+        return self._session.get_function(name)
+
+    def abort(self) -> None:
+        """Break the connection, so that a call that waits for an answer fails.
+
+        TVM waits for ever, and frees nothing of the session while it does.
+        """
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _sockets() -> set[int]:
+    """Return the sockets of this process."""
+    found = set()
+    for name in os.listdir("/dev/fd"):
+        # Listing the folder has opened a file, too, which is gone now.
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                found.add(int(name))
+    return found
+
+
+def _socket_to(port: int, descriptors: set[int]) -> socket.socket:
+    """Return the socket with which TVM has connected to a port: it keeps it to itself."""
+    for descriptor in descriptors:
+        try:
+            found = socket.socket(fileno=os.dup(descriptor))
+            if found.getpeername()[1] == port:
+                return found
+            found.close()
+        except OSError:
+            # Another thread's, closed or not connected.
+            continue
+    raise RuntimeError(f"the connection to port {port} was closed at once")
 
 
 @contextmanager

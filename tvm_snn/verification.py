@@ -20,9 +20,9 @@ import tvm
 from numpy.typing import NDArray
 from tvm import relax
 
+from .compiled_network import CompiledNetwork
 from .cores import Cores
 from .errors import ArtifactError, VerificationError
-from .network import Network
 from .progress import phase
 from .reference import evaluate
 from .relay_passes.layers import var_bindings
@@ -87,7 +87,7 @@ class Verification:
         return text
 
 
-def verify_network(network: Network, inputs: Sequence[Any]) -> Verification:
+def verify_network(network: CompiledNetwork, inputs: Sequence[Any]) -> Verification:
     """Compare a compiled network with the reference interpreter on the given inputs.
 
     Raises VerificationError where they disagree, naming the tensor and the worst element.
@@ -96,11 +96,11 @@ def verify_network(network: Network, inputs: Sequence[Any]) -> Verification:
         return _verify(network, network.check_inputs(inputs, {}))
 
 
-def _verify(network: Network, arrays: list[NDArray]) -> Verification:
+def _verify(network: CompiledNetwork, arrays: list[NDArray]) -> Verification:
     function = _reference_function(network)
     values = [*arrays, *(weight.array for weight in network.artifact.weights)]
     weights = {weight.name: weight.array for weight in network.artifact.weights}
-    cores = Cores(function, parse_target(network.artifact.target), weights)
+    cores = Cores(function, parse_target(network.artifact.target), weights, network.compute)
     comparison = _Comparison(function, values, _captured(network, arrays))
     outputs = _as_tuple(evaluate(function, values, observe=comparison.observe))
     result = _as_tuple(network(*arrays))
@@ -114,7 +114,7 @@ def _verify(network: Network, arrays: list[NDArray]) -> Verification:
     return verification
 
 
-def _reference_function(network: Network) -> relax.Function:
+def _reference_function(network: CompiledNetwork) -> relax.Function:
     try:
         return tvm.ir.load_json(network.artifact.network)["main"]
     except Exception as error:
@@ -123,16 +123,9 @@ def _reference_function(network: Network) -> relax.Function:
         ) from error
 
 
-def _captured(network: Network, arrays: Sequence[NDArray]) -> dict[str, list[NDArray]]:
+def _captured(network: CompiledNetwork, arrays: Sequence[NDArray]) -> dict[str, list[NDArray]]:
     """Run the network and return the output buffers of every kernel by the tensor's name."""
-    calls: list[tuple[str, list[NDArray]]] = []
-
-    def observer(function: str, before: bool, arguments: Sequence[Any]) -> None:
-        if not before:
-            buffers = [a.numpy().copy() for a in arguments if isinstance(a, tvm.runtime.Tensor)]
-            calls.append((function, buffers))
-
-    network.observe(arrays, observer)
+    calls = network.capture(arrays)
     expected = [kernel.function for kernel in network.artifact.kernels]
     if [function for function, _ in calls] != expected:
         raise VerificationError(

@@ -1,4 +1,4 @@
-"""The command line: `tvm-snn inspect | compile | run | verify | profile | tune | bench | train`.
+"""The command line: `tvm-snn inspect | compile | run | verify | profile | tune | serve | ...`.
 
 Exit status: 0 when all went well, 1 when tvm_snn found something wrong (the message on the error
 stream says what), 2 when the command was not understood.
@@ -16,6 +16,7 @@ from .compile_command import compile_command
 from .inspect_command import inspect_command
 from .profile_command import profile_command
 from .run_command import run_command
+from .serve_command import serve_command
 from .train_command import train_command
 from .tune_command import tune_command
 from .verify_command import verify_command
@@ -47,6 +48,7 @@ def main() -> None:
     tvm-snn run net.snn input.npy -o out.npy    run on an array
     tvm-snn profile net.snn                     measure each layer
     tvm-snn tune net.onnx --records mine.json   measure what is fastest for each layer
+    tvm-snn serve                               run networks for others: --remote HOST:PORT
     tvm-snn train --model tvm_snn.zoo:resnet20 --data fashion-mnist -o run    train a network
     """
 
@@ -58,6 +60,7 @@ for command in (
     verify_command,
     profile_command,
     tune_command,
+    serve_command,
     bench_command,
     train_command,
 ):

@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 import click
 
-from ..network import load
 from ..profiling import profile
 from ..seeded_inputs import seeded_inputs
 from .models import load_arrays
 from .output import json_option, print_json, print_report
+from .remote import opened, remote_option
 from .threads import threads_option
 
 
@@ -19,17 +19,24 @@ from .threads import threads_option
     "--runs", default=20, show_default=True, type=click.IntRange(min=1), help="How often to run."
 )
 @threads_option
+@remote_option
 @json_option
 def profile_command(
-    network: str, inputs: tuple[str, ...], runs: int, threads: int | None, as_json: bool
+    network: str,
+    inputs: tuple[str, ...],
+    runs: int,
+    threads: int | None,
+    remote: str | None,
+    timeout: float,
+    as_json: bool,
 ) -> None:
     """Measure the compiled NETWORK: each layer and the whole, medians over several runs.
 
     Without INPUT files the inputs are random numbers, always the same.
     """
-    loaded = load(network, num_threads=threads)
-    arrays = load_arrays(inputs) or seeded_inputs(loaded.inputs)
-    measured = profile(loaded, *arrays, runs=runs)
+    with opened(network, threads, remote, timeout) as loaded:
+        arrays = load_arrays(inputs) or seeded_inputs(loaded.inputs)
+        measured = profile(loaded, *arrays, runs=runs)
     if as_json:
         print_json(asdict(measured))
         return

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ..network import load
 from .models import load_arrays
 from .output import check_writable, json_option, print_json, write_array
+from .remote import opened, remote_option
 from .threads import threads_option
 
 
@@ -22,27 +22,30 @@ from .threads import threads_option
     help="Write an output as .npy, once for each output.",
 )
 @threads_option
+@remote_option
 @json_option
 def run_command(
     network: str,
     inputs: tuple[str, ...],
     output: tuple[Path, ...],
     threads: int | None,
+    remote: str | None,
+    timeout: float,
     as_json: bool,
 ) -> None:
     """Run the compiled NETWORK on arrays from .npy files, one for each input.
 
     Prints the outputs, shortened when they are long; -o writes them whole.
     """
-    loaded = load(network, num_threads=threads)
-    if len(output) not in (0, len(loaded.outputs)):
-        raise click.UsageError(
-            f"The network has {len(loaded.outputs)} outputs, {len(output)} files were named: "
-            "give -o once for each, or not at all."
-        )
-    for path in output:
-        check_writable(path)
-    result = loaded(*load_arrays(inputs))
+    with opened(network, threads, remote, timeout) as loaded:
+        if len(output) not in (0, len(loaded.outputs)):
+            raise click.UsageError(
+                f"The network has {len(loaded.outputs)} outputs, {len(output)} files were named: "
+                "give -o once for each, or not at all."
+            )
+        for path in output:
+            check_writable(path)
+        result = loaded(*load_arrays(inputs))
     results = result if isinstance(result, tuple) else (result,)
     for path, array in zip(output, results, strict=False):
         write_array(path, array)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tvm.target import Target
 
 from ..compiler import Detected, build, rewrite
+from ..measurement import kernel_seconds
 from ..network import Network
-from ..profiling import kernel_seconds
 from ..schedules.records import Record, Records
 from ..seeded_inputs import seeded_inputs
 from ..target import features_of
@@ -95,7 +95,7 @@ def _times(
     network: Network, inputs: Sequence[NDArray], layers: Mapping[str, frozenset[str]]
 ) -> list[float]:
     """Run once; return the seconds of the kernels of each group of layers, and of all kernels."""
-    seconds = kernel_seconds(network, inputs)
+    seconds = kernel_seconds(lambda observer: network.observe(inputs, observer))
     kernels = network.artifact.kernels
     groups = [
         sum(own for own, kernel in zip(seconds, kernels, strict=True) if names & {*kernel.computes})

@@ -1,0 +1,51 @@
+"""`tvm-snn serve` in a process of its own, for tests."""
+
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+SERVE = (sys.executable, "-c", "from tvm_snn.cli import main; main()", "serve", "--port", "0")
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, command: Sequence[str], seconds: float) -> None:
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.said = ""
+        self.address = self._wait(time.monotonic() + seconds)
+
+    def _wait(self, deadline: float) -> str:
+        output = self.process.stdout
+        assert output is not None
+        while time.monotonic() < deadline:
+            if not select.select([output], [], [], 1)[0]:
+                continue
+            said = os.read(output.fileno(), 1 << 16)
+            self.said += said.decode()
+            match = re.search(r"serving at (\S+)\n", self.said)
+            if match:
+                return match[1]
+            if not said:
+                break
+        self.kill()
+        raise AssertionError(f"the server did not start: {self.said}")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def serving(command: Sequence[str] = SERVE, seconds: float = 120) -> Iterator[Server]:
+    """A server that is gone when the block ends."""
+    server = Server(command, seconds)
+    try:
+        yield server
+    finally:
+        server.kill()
