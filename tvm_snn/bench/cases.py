@@ -12,6 +12,9 @@ from ..nn import BinaryActivation, LearnableBias
 from ..zoo import ZOO, example_inputs
 from ..zoo.layers import Activations
 
+_CLOSELY = "resnet18"
+"""The network of which more than one version is compiled."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -51,10 +54,14 @@ def cases(networks: str, quick: bool) -> list[Case]:
     unknown = [name for name in names if name not in ZOO]
     if unknown:
         raise SnnError(f"There is no network {unknown[0]!r}; there are {', '.join(ZOO)}.")
-    taus = (5,) if quick else (5, None)
-    first = [Case(name, "W1A1", 1, taus, untuned=not quick) for name in names]
     if quick:
-        return first
+        return [Case(name, "W1A1", 1) for name in names]
+    first = [
+        Case(name, "W1A1", 1, (5, None), untuned=True)
+        if name == _CLOSELY
+        else Case(name, "W1A1", 1)
+        for name in names
+    ]
     return [
         *first,
         *(Case(name, "W1A32", 1) for name in names),

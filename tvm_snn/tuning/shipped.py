@@ -2,8 +2,8 @@
 
 They are for the networks of the zoo at batch 1, for processors with AVX-512 and for those with
 AVX2 only. A machine with AVX-512 measures both. Layers are tuned alone first; what wins there is a
-candidate. A candidate ships when it wins in every network that has its layer, too, and when no
-network gets slower by those that ship. A run that was stopped goes on where it ended: what was
+candidate. A candidate ships when it wins in a network that has its layer, too, and that network
+gets no slower by those that ship. A run that was stopped goes on where it ended: what was
 measured and the candidates are in a folder beside the records.
 """
 
@@ -105,8 +105,12 @@ def _ship(zoo: dict[str, Detected], tasks: Sequence[Task], setting: Setting, pat
     tuned = {task.operation.fingerprint for task in tasks}
     there = read_records(setting.work) if setting.work.exists() else ()
     records = [record for record in there if record.operation.fingerprint in tuned]
+    proven: set[str] = set()
     for label, network in zoo.items():
-        records = prune(label, network, records, setting)
+        own = {r.operation.fingerprint for r in used(network, setting.target, records)}
+        if own - proven:
+            records = prune(label, network, records, setting)
+            proven |= own
     others = [
         record
         for record in (read_records(path) if path.exists() else ())
