@@ -5,6 +5,7 @@ On 32-bit ARM some of them exist for halves of a register only.
 
 from dataclasses import dataclass
 
+from tvm import tirx
 from tvm.ir import Expr
 from tvm.script import tirx as T
 
@@ -61,18 +62,24 @@ class Neon:
         ]
         return T.Shuffle(found, list(range(16)))
 
-    def put_above(self, low: Expr, high: Expr, bits: int) -> Expr:
-        """Return bytes whose lowest `bits` bits are those of `low`, and `high` above them."""
+    def put_above(self, low: Expr, high: Expr, at: int, bits: int = 8) -> Expr:
+        """Return lanes of `bits` bits: the lowest `at` bits of `low`, and `high` above them."""
+        lanes = VECTOR_BYTES * 8 // bits
+        dtype, types = f"uint{bits}x{lanes}", f"v{lanes}i{bits}"
         if self.wide:
-            name = "llvm.aarch64.neon.vsli.v16i8"
-            return T.call_llvm_pure_intrin("uint8x16", name, low, high, T.int32(bits))
-        name, distance = "llvm.arm.neon.vshiftins.v16i8", T.broadcast(T.int8(bits), 16)
-        return T.call_llvm_pure_intrin("uint8x16", name, low, high, distance)
+            name, distance = f"llvm.aarch64.neon.vsli.{types}", T.int32(at)
+        else:
+            name, distance = "llvm.arm.neon.vshiftins." + types, _constant(at, bits, lanes)
+        return T.call_llvm_pure_intrin(dtype, name, low, high, distance)
 
 
 def neon_of(features: Features) -> Neon | None:
     """Return the NEON instructions of a target, or None when it has none."""
     return Neon(features.architecture.startswith("aarch64")) if features.neon else None
+
+
+def _constant(value: int, bits: int, lanes: int) -> Expr:
+    return T.broadcast(tirx.const(value, f"int{bits}"), lanes)
 
 
 def _half(value: Expr, lanes: int, which: int) -> Expr:

@@ -12,6 +12,7 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 
 from ...target import Features
+from ..neon import Neon, neon_of
 
 _LANE_BYTES = 16
 _SHUFFLES = {
@@ -41,6 +42,10 @@ class ByteLookup:
     """LLVM's name of the intrinsic."""
     registers: int
     """Vector registers of the target."""
+    most_response: int = 255
+    """Largest response of a unit."""
+    neon: Neon | None = None
+    """ARM's instructions, which look bytes up for two pixels at once (see `neon_core`)."""
 
     @property
     def vector(self) -> str:
@@ -80,7 +85,8 @@ class ByteLookup:
     @property
     def shared_factor(self) -> int:
         """What entries are multiplied by for `share`: whatever makes that fewest instructions."""
-        return 1 if self.entries == _LANE_BYTES else 1 + (1 << NIBBLE_BITS)
+        shifts = self.entries == _LANE_BYTES or self.neon is not None
+        return 1 if shifts else 1 + (1 << NIBBLE_BITS)
 
     @property
     def shared_instructions(self) -> int:
@@ -117,6 +123,9 @@ class ByteLookup:
 
 def byte_lookup(features: Features) -> ByteLookup | None:
     """Return the target's way to look up bytes, or None when it has none."""
+    neon = neon_of(features)
+    if neon is not None:
+        return ByteLookup(16, 32, 32, "tbl", neon.registers, most_response=15, neon=neon)
     if features.byte_permute:
         return ByteLookup(64, 64, 64, "llvm.x86.avx512.permvar.qi.512", 32)
     if features.byte_shuffle:

@@ -30,6 +30,8 @@ from ..planes import convolution_of
 from ..shapes import shape_of
 from .byte_lookup import ByteLookup, byte_lookup
 from .core import NAME, LookupCore
+from .neon_codes import MOST_ROWS
+from .neon_core import NeonLookupCore, pack_lanes_in_order
 from .table import fits, pack_lanes, pack_rows, pack_starts, sharable, sum_parities
 
 __all__ = ["NAME", "cycles", "legalize", "obstacle", "remark", "space"]
@@ -54,7 +56,10 @@ def obstacle(call: relax.Call, features: Features) -> str | None:
     if kw > _MOST_COLUMNS:
         return f"a row of {kw} weights has too many patterns to tabulate"
     if not fits(lookup, (kernels, unit, kh, kw)):
-        return f"a unit of {unit * kh * kw} weights overflows an 8-bit response"
+        kind = "an 8-bit response" if lookup.neon is None else "the half byte of a response"
+        return f"a unit of {unit * kh * kw} weights overflows {kind}"
+    if lookup.neon is not None and kh > MOST_ROWS:
+        return f"a column of {kh} weights is too long to test its bits in a byte"
     weights = shape_of(call.args[2])[1] * unit * kh * kw
     if weights > _INT16_MAX:
         return f"a sum of {weights} products overflows 16 bits"
@@ -82,6 +87,8 @@ def space(call: relax.Call, features: Features) -> dict[str, tuple[int, ...]]:
     as many pixels are taken as registers hold, and the pixels of a segment, at most.
     """
     lookup, units = _lookup(features), shape_of(call.args[2])[1]
+    if lookup.neon is not None:
+        return {"pixels": (2, 4), "blocks": (1, 2, 4, 8), "segment": (14, 28, 56)}
     sharing = (1, 2) if sharable(lookup, shape_of(call.args[1]), units) else (1,)
     pixels = (4, 6, 7, 8, 10, 12, 14, 16) if lookup.registers == 32 else (2, 3, 4, 6, 8)
     return {"sharing": sharing, "pixels": pixels, "blocks": (1, 2, 4), "segment": (14, 28, 56)}
@@ -94,9 +101,8 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
     table, conv = core.table, core.conv
     weight = binary_weight(bb, call)
     rows = emit_packing(bb, pack_rows, subset, table=table)
-    lanes = emit_packing(
-        bb, pack_lanes, indices, table=table, groups=conv.groups, blocks=core.blocks
-    )
+    pack = pack_lanes if table.lookup.neon is None else pack_lanes_in_order
+    lanes = emit_packing(bb, pack, indices, table=table, groups=conv.groups, blocks=core.blocks)
     sums = emit_packing(bb, sum_weights, weight)
     padding = emit_packing(
         bb, sum_padding, sums, conv=conv, filled=core.filled_outputs, padding=1, dtype="uint16"
@@ -116,4 +122,7 @@ def _lookup(features: Features) -> ByteLookup:
 def _core(call: relax.Call, features: Features) -> LookupCore:
     subset, (outputs, units) = shape_of(call.args[1]), shape_of(call.args[2])
     conv = convolution_of(call, outputs, (subset[2], subset[3]))
-    return LookupCore.of(conv, _lookup(features), subset, units, config_of(call))
+    lookup = _lookup(features)
+    if lookup.neon is not None:
+        return NeonLookupCore.on(lookup.neon, conv, lookup, subset, units, config_of(call))
+    return LookupCore.of(conv, lookup, subset, units, config_of(call))

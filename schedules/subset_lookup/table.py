@@ -51,7 +51,11 @@ class Table:
             m
             for m in range(1, _MOST_JOINED + 1)
             if m == 1
-            or (kernels**m <= lookup.entries and units % m == 0 and self._most(m * unit) <= _U8_MAX)
+            or (
+                kernels**m <= lookup.entries
+                and units % m == 0
+                and self._most(m * unit) <= lookup.most_response
+            )
         )
         self.kernels, self.unit = kernels**self.joined, unit * self.joined
         self.units = units // self.joined
@@ -131,8 +135,8 @@ class Table:
 
 
 def fits(lookup: ByteLookup, subset: tuple[int, ...]) -> bool:
-    """Return whether the response of a unit of this subset fits into 8 bits."""
-    return Table(lookup, subset, 1).most <= _U8_MAX
+    """Return whether the response of a unit of this subset is one that the target can add up."""
+    return Table(lookup, subset, 1).most <= lookup.most_response
 
 
 def sharable(lookup: ByteLookup, subset: tuple[int, ...], units: int) -> bool:

@@ -85,5 +85,5 @@ def _cycles(summary: Mapping[str, float], block: Block) -> float:
 
 
 def _assembly(line: str) -> str:
-    """Return an instruction of a disassembly as an assembler reads it."""
-    return re.sub(r"\b0x([0-9a-f]+)$", ".", line) if re.match(r"(b|bl|cb|tb|adr)", line) else line
+    """Return an instruction of a disassembly as an assembler reads it: jumps lead nowhere."""
+    return re.sub(r"(?<!#)\b0x[0-9a-f]+$", ".", line)
