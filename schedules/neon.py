@@ -21,10 +21,19 @@ class Neon:
     wide: bool
     """Whether it is aarch64: 32 registers, and every instruction for whole ones."""
 
+    recent: bool = False
+    """Whether it is a processor like the Cortex-A76, with whole registers' width everywhere."""
+
     @property
     def registers(self) -> int:
         """Vector registers of 128 bits."""
         return 32 if self.wide else 16
+
+    def lookup_instructions(self, registers: int) -> int:
+        """Return what a lookup in so many registers takes: a processor's own instructions."""
+        if not self.wide:
+            return 2
+        return 1 if self.recent else 2 * registers + 1
 
     def add_neighbours(self, value: Expr, bits: int) -> Expr:
         """Return the sums of neighbouring lanes of `bits` bits, unsigned, twice as wide."""
@@ -75,7 +84,9 @@ class Neon:
 
 def neon_of(features: Features) -> Neon | None:
     """Return the NEON instructions of a target, or None when it has none."""
-    return Neon(features.architecture.startswith("aarch64")) if features.neon else None
+    if not features.neon:
+        return None
+    return Neon(features.architecture.startswith("aarch64"), recent=features.dotprod)
 
 
 def _constant(value: int, bits: int, lanes: int) -> Expr:

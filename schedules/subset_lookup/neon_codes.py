@@ -34,12 +34,12 @@ class NeonCodes(SignCodes):
 
     @property
     def cycles(self) -> float:
-        """Estimated cycles to make the codes of a pixel: 4 instructions a row, 10 a column."""
+        """Estimated cycles to make the codes of a pixel, 16 channels at a time."""
         if self.table.code_channels == BYTE:
             return 2.0 * self.words
         columns = 1 if self._slides else self.conv.kernel[1]
         vectors = self.table.cuts * self.lanes / _HALF_WORD
-        return vectors * (4 + columns * (3 + 2 * self.table.rows)) + 2.0 * self.words
+        return vectors * (4 + 2 * columns * self.table.rows) + 2.0 * self.words
 
     def _column(
         self, padded: tirx.Buffer, turn: Expr, n: Expr, y: Expr, word: Expr, cut: int, part: int

@@ -31,6 +31,10 @@ from .table import Table
 _BYTES = 16
 _SHORTS = 8
 _BLOCKS = (8, 4, 2, 1)
+_WIDENING, _RESULT, _JOB = 4, 16, 300
+"""Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
+_LOOP, _LOSS = 4, 1.1
+"""Instructions that count a loop's turns, and what loops lose to what a count leaves out."""
 _SEGMENT = 28
 """Pixels of a segment, at most."""
 
@@ -75,6 +79,33 @@ class NeonLookupCore(LookupCore):
             if "blocks" in config:
                 break
         return min(choices, key=lambda choice: choice.cycles)
+
+    @property
+    def cycles(self) -> float:
+        """Estimated cycles: what llvm-mca's models take for such loops."""
+        conv, table, segments, blocks = self.conv, self.table, self.segments, self.blocks
+        vectors = blocks * self.parts
+        runs = self._run_cycles * -(-table.units // table.run)
+        widenings = _WIDENING * table.chunks * segments.tile * blocks
+        pixel = self.codes.cycles + _RESULT * vectors
+        segment = self.parts * segments.tiles * (runs + widenings) + segments.filled * pixel
+        return conv.batch * conv.groups * segments.count * (segment + _JOB)
+
+    @property
+    def _run_cycles(self) -> float:
+        """Cycles of the units of a tile whose responses share bytes before they are split.
+
+        The busiest of these: the pipes for vectors, the one for loads, what starts in a cycle.
+        """
+        table, blocks, pairs = self.table, self.blocks, self.segments.tile // 2
+        registers = table.row_bytes // _BYTES
+        lookup = self.neon.lookup_instructions(registers)
+        vectors = pairs * blocks * (table.run * (lookup + 1) + 1)
+        vectors += pairs * table.run * registers * (2 * table.pieces - 1)
+        loads = table.run * (blocks + pairs * 2 * table.pieces * (registers + 1))
+        if not self.neon.wide:
+            return float(vectors + loads)
+        return _LOSS * max(vectors / 2, loads, (vectors + 1.5 * loads + _LOOP) / 3)
 
     def _accumulate(
         self,

@@ -55,7 +55,9 @@ def cycles(call: relax.Call, features: Features) -> float:
     """
     core = _core(call, features)
     conv, words = core.conv, core.words
-    pixels = conv.batch * conv.groups * prod(core.tile) * prod(core.tiles)
+    rows, columns = core.tile
+    width = columns * core.tiles[1] + core.rest
+    pixels = conv.batch * conv.groups * rows * core.tiles[0] * width
     vectors = pixels * core.blocks * words.vectors
     signs = 0 if _is_packed(call) else conv.batch * conv.groups * conv.channels
     packing = 0.12 * signs * conv.height * conv.width
@@ -66,8 +68,9 @@ def _count_cycles(features: Features) -> float:
     """Cycles of the words of one vector: xor, count and add."""
     if features.popcount:
         return 1.35
-    if features.architecture != "x86_64":
-        return 1.5
+    if features.neon:
+        # Xor, count and add, two a cycle; on 32-bit ARM halves of registers are counted.
+        return 1.55 if features.architecture == "aarch64" else 4.2
     # Table lookups of half bytes where bytes can be permuted, shifts and masks elsewhere.
     return {512: 4.7, 256: 3.2}.get(features.vector_bits, 5.2)
 

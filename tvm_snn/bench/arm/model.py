@@ -58,8 +58,7 @@ def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:
     comment = "//" if machine.wide else "@"
     text = []
     for at, block in enumerate(blocks):
-        # A region may not be empty.
-        lines = [*map(_assembly, block.instructions), "nop"]
+        lines = map(_assembly, block.instructions)
         text += [f"{comment} LLVM-MCA-BEGIN b{at}", *lines, f"{comment} LLVM-MCA-END b{at}"]
     source = "\n".join([*text, ""])
     command = [
@@ -67,8 +66,12 @@ def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:
         f"-mtriple={machine.triple}",
         f"-mcpu={machine.modelled_by or machine.cpu}",
         f"-iterations={_TURNS}",
+        "-mattr=+neon",
         "-json",
     ]
+    if not machine.wide:
+        # The model of the Cortex-A9 knows no hints, nor loads and stores of many registers.
+        command.append("-skip-unsupported-instructions=lack-sched")
     result = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SnnError(f"llvm-mca does not take this code: {result.stderr[:2000]}")
