@@ -29,22 +29,25 @@ class Machine:
 HOST = Machine(("cc",))
 
 
-def emulated(zig_target: str, emulator: str, cpu: str) -> Machine:
-    """Return a machine under qemu; its programs hold all they need; skips without qemu."""
+def emulated(compiler: tuple[str, ...], emulator: str, cpu: str) -> Machine:
+    """Return a machine under qemu; skips where that is missing. Programs must be static."""
     if shutil.which(emulator) is None:
         pytest.skip(f"{emulator} is not installed (Debian: apt install qemu-user-static)")
-    compiler = (sys.executable, "-m", "ziglang", "cc", "-target", zig_target, "-static")
     return Machine(compiler, (emulator, "-cpu", cpu))
 
 
-def cortex_a72() -> Machine:
+def aarch64(cpu: str) -> Machine:
     """Return an ARM machine of 64 bits."""
-    return emulated("aarch64-linux-musl", "qemu-aarch64-static", "cortex-a72")
+    return emulated(_zig("aarch64-linux-musl"), "qemu-aarch64-static", cpu)
 
 
-def cortex_a9() -> Machine:
+def armv7(cpu: str) -> Machine:
     """Return an ARM machine of 32 bits."""
-    return emulated("arm-linux-musleabihf", "qemu-arm-static", "cortex-a9")
+    return emulated(_zig("arm-linux-musleabihf"), "qemu-arm-static", cpu)
+
+
+def _zig(target: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "ziglang", "cc", "-target", target, "-static")
 
 
 def compile_program(
