@@ -4,6 +4,7 @@ strategy        what the strategy can compute, at what cost, with which knobs
 float_planes    channels-last floats to planes of pixels
 unpack_signs    packed signs to planes of pixels
 responses       the responses to a subset, known or not when a network is compiled
+picks           which response each output picks, several in a word
 transpose       squares transposed in registers, for results with outputs side by side
 core            the kernel: vectors of pixels, each output picks its responses and adds
 """

@@ -18,6 +18,7 @@ from ..emit import core_stage
 from ..pack_signs import pack_stage
 from ..planes import Convolution, Planes, whole
 from .float_planes import planes_of_channels_last
+from .picks import Picks
 from .responses import Responses
 from .transpose import SCRATCH, SQUARE, transpose_square
 from .unpack_signs import unpack_signs
@@ -76,9 +77,9 @@ class GatherCore:
         return "int16" if self.conv.channels * self.conv.taps < 2**15 else "int32"
 
     @property
-    def pick_type(self) -> str:
-        """Dtype of the places that outputs pick from."""
-        return "uint16" if self.table < 2**16 else "int32"
+    def picks(self) -> Picks:
+        """How the picks of outputs are kept."""
+        return Picks(self.responses.kernels, self.chunk, self.features.vector_bytes)
 
     @property
     def filled_units(self) -> int:
@@ -170,11 +171,12 @@ class GatherCore:
     ) -> None:
         """Write what computes a unit's responses to pixels from q on, as elements from `first` on.
 
-        `buffers` are planes, pieces, registers, sums and responses.
+        Those of a vector of pixels lie together. `buffers` are planes, pieces, registers, sums and
+        responses.
         """
         planes, pieces, registers, sums, table = buffers
         conv, lanes, block = self.conv, self.lanes, self.block
-        kw = conv.kernel[1]
+        kernels, kw = self.responses.kernels, conv.kernel[1]
 
         def vectors_of(v: Expr) -> tuple[Callable[[int], Expr], Callable[[int, Expr], None]]:
             def load(t: int) -> Expr:
@@ -183,7 +185,7 @@ class GatherCore:
                 return self.planes.load_vector(planes, n, at, q + v * lanes, tap, lanes)
 
             def store(k: int, response: Expr) -> None:
-                place = T.ramp(first + k * block + v * lanes, 1, lanes)
+                place = T.ramp(first + (v * kernels + k) * lanes, 1, lanes)
                 T.buffer_store(table, response, [place])
 
             return load, store
@@ -205,19 +207,20 @@ class GatherCore:
                 sums[T.ramp(T.Cast("int32", pieces[k, p]) + v * lanes, 1, lanes)]
                 for p in range(self.responses.pieces)
             ]
-            place = T.ramp(first + k * block + v * lanes, 1, lanes)
+            place = T.ramp(first + (v * kernels + k) * lanes, 1, lanes)
             T.buffer_store(table, reduce(add, terms), [place])
 
     def _gather(
-        self, table: tirx.Buffer, totals: tirx.Buffer, o: Expr, picks: Sequence[Expr]
+        self, table: tirx.Buffer, totals: tirx.Buffer, o: Expr, words: Sequence[Expr]
     ) -> None:
         """Write what adds an output's picks, one of each unit of a chunk, to its totals."""
         lanes = self.lanes
-        unit = self.responses.kernels * self.block
+        own = self.responses.kernels * lanes
+        picks = self.picks.read([T.bind(word) for word in words], 1 if self.dtype == "int8" else 4)
         for v in range(self.vectors):
             place = [o, v, T.ramp(0, 1, lanes)]
             picked = [
-                table[T.ramp(pick + (u * unit + v * lanes), 1, lanes)]
+                table[T.ramp(pick + (u * self.vectors + v) * own, 1, lanes)]
                 for u, pick in enumerate(picks)
             ]
             if self.total == self.dtype:
@@ -264,7 +267,7 @@ class GatherCore:
         @T.prim_func(s_tir=True, private=True)
         def core(
             planes: T.Buffer(planes.shape, dtype),
-            picks: T.Buffer(picks.shape, self.pick_type),
+            picks: T.Buffer(picks.shape, self.picks.dtype),
             pieces: T.Buffer(pieces.shape, self.responses.place_type(block)),
             flat: T.Buffer(shape, total),
         ):
@@ -304,8 +307,8 @@ class GatherCore:
                                 totals,
                                 o,
                                 [
-                                    T.Cast("int32", picks[group, ch, split * span + o, u])
-                                    for u in range(chunk)
+                                    picks[group, ch, split * span + o, word]
+                                    for word in range(self.picks.words)
                                 ],
                             )
                     if channels_last:

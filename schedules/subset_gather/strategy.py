@@ -11,9 +11,7 @@ sign(0)) need no care: they are added like everything else. Packed signs are unp
 
 from dataclasses import replace
 
-from tvm import relax, te, tirx
-from tvm.ir import Expr
-from tvm.script import tirx as T
+from tvm import relax, te
 
 from ...ops import ConvGeometry
 from ...ops.operator import PACKED
@@ -80,21 +78,8 @@ def pack_pieces(subset: te.Tensor, core: GatherCore) -> te.Tensor:
 
 
 def pack_picks(indices: te.Tensor, core: GatherCore) -> te.Tensor:
-    """Return where an output finds its responses: uint8 (O, units) to elements in a unit's table.
-
-    The result is uint16 or int32 (groups, chunks, filled outputs, chunk). Outputs and units past
-    the last one pick response 0.
-    """
-    outputs = core.conv.outputs
-
-    def pick(group: Expr, ch: Expr, o: Expr, u: Expr) -> Expr:
-        unit = ch * core.chunk + u
-        index = indices[group * outputs + T.min(o, outputs - 1), T.min(unit, core.units - 1)]
-        place = T.Cast(core.pick_type, index) * tirx.const(core.block, core.pick_type)
-        return T.Select(unit < core.units, place, tirx.const(0, core.pick_type))
-
-    shape = (core.conv.groups, core.chunks, core.filled_outputs, core.chunk)
-    return te.compute(shape, pick, name="pack_picks")
+    """Return what each output picks, in words; see `Picks.pack`."""
+    return core.picks.pack(indices, core.conv.groups, core.filled_outputs, core.chunks)
 
 
 def _core(call: relax.Call, features: Features) -> GatherCore:
