@@ -4,9 +4,13 @@ strategy        what the strategy can compute, at what cost, with which knobs
 float_planes    channels-last floats to planes of pixels
 unpack_signs    packed signs to planes of pixels
 responses       the responses to a subset, known or not when a network is compiled
+shared_sums     what responses to a known subset share
 picks           which response each output picks, several in a word
 transpose       squares transposed in registers, for results with outputs side by side
-core            the kernel: vectors of pixels, each output picks its responses and adds
+bands           rows of a large image that one job computes
+sizes           blocks of pixels, chunks of units, jobs
+block           what computes a block of pixels: each output picks its responses and adds
+core            the kernel: from the data to the result
 """
 
 from .strategy import NAME, cycles, legalize, obstacle, remark, space

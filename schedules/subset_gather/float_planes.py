@@ -3,6 +3,8 @@
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
 
+from dataclasses import dataclass
+
 from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script import tirx as T
@@ -12,90 +14,127 @@ from ..planes import Planes, whole
 from .transpose import SCRATCH, SQUARE, transpose_square
 
 
+@dataclass(frozen=True)
+class FloatPlanes:
+    """How rows of an image become planes; channels of a group are a multiple of 8."""
+
+    layout: Planes
+    """The planes, of a whole image or of a band of its rows."""
+    channels: int
+    """Channels a group that are written, a multiple of 8; those past the data's own are zero."""
+
+    @property
+    def run(self) -> int:
+        """Channels that are moved together: two squares of them are a cache line."""
+        own, line = self.layout.conv.channels, 2 * SQUARE
+        return line if self.channels % line == 0 == own % line else SQUARE
+
+    @property
+    def runs(self) -> int:
+        """Runs of channels of a group."""
+        return self.channels // self.run
+
+    def fill(
+        self,
+        buffers: tuple[tirx.Buffer, tirx.Buffer, tirx.Buffer],
+        images: tuple[Expr, Expr],
+        channels: tuple[Expr, Expr],
+        row: Expr,
+        height: int,
+    ) -> None:
+        """Write what moves a run of channels, with zeros around it.
+
+        `buffers` are the data, the planes, and a buffer of the shape SCRATCH; `images` and
+        `channels` say where to read and write. The planes begin with row `row` of the data, which
+        have `height` rows; those outside of them are zero.
+        """
+        layout, (_, planes, _) = self.layout, buffers
+        (stride_y, stride_x), (top, left, _, _) = layout.conv.geometry.strides, self._padding
+        for a in range(layout.phases[0]):
+            for b in range(layout.phases[1]):
+                place = images[1], channels[1], a, b
+                first, end = _inside(layout.pitch, stride_x, b - left, layout.conv.width)
+                with T.serial(layout.rows) as y:
+                    own = y * stride_y + a
+                    source = row + own
+                    wanted = own < top + layout.conv.height
+                    with T.If(tirx.all(wanted, source >= 0, source < height)):
+                        with T.Then():
+                            if end <= first:
+                                self._clear(planes, place, y, (0, layout.pitch))
+                            else:
+                                self._clear(planes, place, y, (0, first))
+                                self._clear(planes, place, y, (end, layout.pitch))
+                                at = images[0], source, b - left, channels[0]
+                                self._move_row(buffers, at, (*place, y), (first, end))
+                        with T.Else():
+                            self._clear(planes, place, y, (0, layout.pitch))
+
+    def clear(self, planes: tirx.Buffer, n: Expr, channel: Expr) -> None:
+        """Write what sets a run of channels to zero."""
+        layout = self.layout
+        for a in range(layout.phases[0]):
+            for b in range(layout.phases[1]):
+                with T.serial(layout.rows) as y:
+                    self._clear(planes, (n, channel, a, b), y, (0, layout.pitch))
+
+    @property
+    def _padding(self) -> tuple[int, int, int, int]:
+        return self.layout.conv.geometry.padding
+
+    def _clear(
+        self, planes: tirx.Buffer, place: tuple[Expr, ...], y: Expr, xs: tuple[int, int]
+    ) -> None:
+        """Write zeros to a part of a row of all planes of a run, in one phase."""
+        n, plane, a, b = place
+        lanes = xs[1] - xs[0]
+        if lanes < 1:
+            return
+        zeros = T.broadcast(T.float32(0), lanes) if lanes > 1 else T.float32(0)
+        columns = T.ramp(xs[0], 1, lanes) if lanes > 1 else xs[0]
+        with T.serial(self.run) as c:
+            T.buffer_store(planes, zeros, [n, plane + c, a, b, y, columns])
+
+    def _move_row(
+        self,
+        buffers: tuple[tirx.Buffer, tirx.Buffer, tirx.Buffer],
+        source: tuple[Expr, Expr, int, Expr],
+        target: tuple[Expr, ...],
+        xs: tuple[int, int],
+    ) -> None:
+        """Move the pixels of a row, 8 at most at once, of all channels of a run."""
+        data, planes, scratch = buffers
+        n, row, column, channel = source
+        image, plane, a, b, y = target
+        stride_x = self.layout.conv.geometry.strides[1]
+        count = min(SQUARE, xs[1] - xs[0])
+        strips = -(-(xs[1] - xs[0]) // count)
+        with T.serial(strips) as strip, T.unroll(self.run // SQUARE) as square:
+            x = T.min(xs[0] + strip * count, xs[1] - count)
+
+            def load(pixel: int, first: int, channels: int) -> Expr:
+                at = (x + min(pixel, count - 1)) * stride_x + column
+                return data[n, row, at, T.ramp(channel + square * SQUARE + first, 1, channels)]
+
+            def store(first: int, pixels: Expr) -> None:
+                if count < SQUARE:
+                    pixels = T.Shuffle([pixels], list(range(count)))
+                columns = T.ramp(x, 1, count) if count > 1 else x
+                place = [image, plane + square * SQUARE + first, a, b, y, columns]
+                T.buffer_store(planes, pixels, place)
+
+            transpose_square(scratch, load, store)
+
+
 def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> PrimFunc:
     """Return the core that brings float32 data (N, H, W, C) into planes, zeros around it.
 
     The channels of a group are a multiple of 8. `channels` a group are written, a multiple of 8
     too; those past the data's own are zero.
     """
-    conv, dtype = layout.conv, "float32"
-    (stride_y, stride_x), (top, left, _, _) = conv.geometry.strides, conv.geometry.padding
-    phases_y, phases_x = layout.phases
-    rows, pitch = layout.rows, layout.pitch
-    # Two squares of channels are a cache line.
-    run = 2 * SQUARE if channels % (2 * SQUARE) == 0 == conv.channels % (2 * SQUARE) else SQUARE
-    runs = channels // run
+    conv, dtype, filler = layout.conv, "float32", FloatPlanes(layout, channels)
+    run, runs, top = filler.run, filler.runs, conv.geometry.padding[0]
     jobs = conv.batch * conv.groups * runs
-
-    def move(
-        data: tirx.Buffer,
-        planes: tirx.Buffer,
-        scratch: tirx.Buffer,
-        source: tuple[Expr, Expr, Expr, Expr],
-        target: tuple[Expr, Expr, int, int, Expr, Expr],
-        count: int,
-    ) -> None:
-        """Move `count` pixels, 8 at most, of 8 channels."""
-        n, row, column, first = source
-        _, plane, a, b, y, x = target
-
-        def load(pixel: int, channel: int, channels: int) -> Expr:
-            at = column + min(pixel, count - 1) * stride_x
-            return data[n, row, at, T.ramp(first + channel, 1, channels)]
-
-        def store(channel: int, pixels: Expr) -> None:
-            if count < SQUARE:
-                pixels = T.Shuffle([pixels], list(range(count)))
-            columns = T.ramp(x, 1, count) if count > 1 else x
-            T.buffer_store(planes, pixels, [n, plane + channel, a, b, y, columns])
-
-        transpose_square(scratch, load, store)
-
-    def clear(
-        planes: tirx.Buffer, place: tuple[Expr, ...], ys: tuple[int, int], xs: tuple[int, int]
-    ) -> None:
-        """Write zeros to a rectangle of all planes of a run, in one phase."""
-        n, plane, a, b = place
-        lanes = xs[1] - xs[0]
-        if lanes < 1 or ys[1] <= ys[0]:
-            return
-        zeros = T.broadcast(T.float32(0), lanes) if lanes > 1 else T.float32(0)
-        columns = T.ramp(xs[0], 1, lanes) if lanes > 1 else xs[0]
-        with T.serial(run) as c, T.serial(ys[1] - ys[0]) as y:
-            T.buffer_store(planes, zeros, [n, plane + c, a, b, y + ys[0], columns])
-
-    def write_phases(
-        data: tirx.Buffer, planes: tirx.Buffer, scratch: tirx.Buffer, n: Expr, first: Expr, at: Expr
-    ) -> None:
-        """Move all pixels of a run of channels, from `first` on, to the planes from `at` on."""
-        for a in range(phases_y):
-            y_first, y_end = _inside(rows, stride_y, a - top, conv.height)
-            for b in range(phases_x):
-                x_first, x_end = _inside(pitch, stride_x, b - left, conv.width)
-                count = min(SQUARE, x_end - x_first)
-                place = n, at, a, b
-                if y_first >= y_end or count < 1:
-                    clear(planes, place, (0, rows), (0, pitch))
-                    continue
-                clear(planes, place, (0, y_first), (0, pitch))
-                clear(planes, place, (y_end, rows), (0, pitch))
-                clear(planes, place, (y_first, y_end), (0, x_first))
-                clear(planes, place, (y_first, y_end), (x_end, pitch))
-                with (
-                    T.serial(y_end - y_first) as y,
-                    T.serial(-(-(x_end - x_first) // count)) as strip,
-                    T.unroll(run // SQUARE) as square,
-                ):
-                    x = T.min(x_first + strip * count, x_end - count)
-                    row = (y + y_first) * stride_y + (a - top)
-                    source = (n, row, x * stride_x + (b - left), first + square * SQUARE)
-                    target = (n, at + square * SQUARE, a, b, y + y_first, x)
-                    move(data, planes, scratch, source, target, count)
-
-    def clear_phases(planes: tirx.Buffer, n: Expr, at: Expr) -> None:
-        for a in range(phases_y):
-            for b in range(phases_x):
-                clear(planes, (n, at, a, b), (0, rows), (0, pitch))
 
     @T.prim_func(s_tir=True, private=True)
     def core(
@@ -107,21 +146,20 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
                 v = T.axis.spatial(jobs, job)
                 T.reads(whole(data))
                 T.writes(whole(planes))
-                scratch = T.sblock_alloc_buffer(SCRATCH, dtype, scope="local")
+                scratch = T.sblock_alloc_buffer(SCRATCH, dtype)
                 n: T.let = v // (conv.groups * runs)
                 group: T.let = v // runs % conv.groups
                 first: T.let = v % runs * run
                 if first < conv.channels:
-                    write_phases(
-                        data,
-                        planes,
-                        scratch,
-                        n,
-                        group * conv.channels + first,
-                        group * channels + first,
+                    filler.fill(
+                        (data, planes, scratch),
+                        (n, n),
+                        (group * conv.channels + first, group * channels + first),
+                        T.int32(-top),
+                        conv.height,
                     )
                 else:
-                    clear_phases(planes, n, group * channels + first)
+                    filler.clear(planes, n, group * channels + first)
 
     return core
 

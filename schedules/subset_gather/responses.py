@@ -5,13 +5,12 @@ the sum of one of them for each piece.
 
 Where the subset is known when the kernel is compiled (the attribute KNOWN of a call), the four sums
 of a piece that differ by more than their sign stay in registers, and each response is written out
-as additions and subtractions, kernels that begin with the same two sums sharing that addition.
+as few additions and subtractions (see `shared_sums`).
 Otherwise all sums are stored, and codes, packed when the network is loaded, say which to add.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import tvm
@@ -21,16 +20,12 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 
 from ...tvm_api import attrs_dict, make_attrs
+from .shared_sums import PIECE, SharedSums, signed_sum
 
-PIECE = 3
-"""Weights in a piece: 2^3 sums a piece are few enough to compute them all."""
 SUMS = 1 << PIECE
 KNOWN = "known_subset"
 """Attribute of a call: each subset kernel as an integer, bit t set where weight t is +1."""
 _MOST_BITS = 63
-
-Term = tuple[int, int, int]
-"""One signed piece sum: the sign, the piece, and which of its sums."""
 
 
 def with_known_subset(call: relax.Call, subset: NDArray[np.int8] | None = None) -> relax.Call:
@@ -108,14 +103,14 @@ class Responses:
         assert self.known is not None
         lanes = T.ramp(0, 1, int(registers.shape[2]))
         zero = T.broadcast(tirx.const(0, registers.dtype), int(registers.shape[2]))
-        for piece in range(self.pieces):
-            inputs = [load(piece * PIECE + b) for b in range(self.length(piece))]
+        plan = SharedSums.of(self.known, self.weights)
+        for piece, weights in enumerate(plan.pieces):
+            inputs = [load(t) for t in weights]
             for which in range(1 << len(inputs) - 1):
-                bits = [1, *(which >> b & 1 for b in range(len(inputs) - 1))]
-                T.buffer_store(registers, _signed_sum(bits, inputs, zero), [piece, which, lanes])
-        for k, terms in enumerate(_in_order([self._terms(code) for code in self.known])):
-            sums = [registers[piece, which, lanes] for _, piece, which in terms]
-            store(k, _shared_sum([sign for sign, _, _ in terms], sums, zero))
+                value = plan.piece_sum(piece, which, inputs)
+                T.buffer_store(registers, value, [piece, which, lanes])
+        for k in range(self.kernels):
+            store(k, plan.response(k, lambda piece, which: registers[piece, which, lanes], zero))
 
     def store_sums(
         self,
@@ -128,7 +123,7 @@ class Responses:
             inputs = [load(piece * PIECE + b) for b in range(self.length(piece))]
             for code in range(SUMS):
                 bits = [code >> b & 1 for b in range(len(inputs))]
-                store(piece * SUMS + code, _signed_sum(bits, inputs, zero))
+                store(piece * SUMS + code, signed_sum(bits, inputs, zero))
 
     def pack(self, subset: te.Tensor, block: int) -> te.Tensor:
         """Return where the sums of each kernel's pieces lie, `block` elements apart.
@@ -154,52 +149,3 @@ class Responses:
     def place_type(self, block: int) -> str:
         """Return the dtype of the places of sums that lie `block` elements apart."""
         return "uint16" if self.pieces * SUMS * block < 2**16 else "int32"
-
-    def _terms(self, code: int) -> list[Term]:
-        """Return the piece sums of a kernel; sums are named by which signs equal the first."""
-        terms = []
-        for piece in range(self.pieces):
-            first, *others = [code >> piece * PIECE + b & 1 for b in range(self.length(piece))]
-            which = sum((bit == first) << b for b, bit in enumerate(others))
-            terms.append((2 * first - 1, piece, which))
-        return terms
-
-
-def _in_order(kernels: Sequence[list[Term]]) -> list[list[Term]]:
-    """Return each kernel's terms with those two pieces first that let most kernels share a sum."""
-    pieces = len(kernels[0])
-    if pieces < 2:
-        return list(kernels)
-
-    def cost(pair: tuple[int, int]) -> int:
-        shared, rest = set(), [p for p in range(pieces) if p not in pair]
-        negations = 0
-        for terms in kernels:
-            first, second = terms[pair[0]], terms[pair[1]]
-            shared.add((first[2], second[2], first[0] == second[0]))
-            negations += first[0] < 0 and all(terms[p][0] < 0 for p in rest)
-        return len(shared) + negations
-
-    best = min(combinations(range(pieces), 2), key=cost)
-    order = [*best, *(p for p in range(pieces) if p not in best)]
-    return [[terms[p] for p in order] for terms in kernels]
-
-
-def _signed_sum(bits: Sequence[int], values: Sequence[Expr], zero: Expr) -> Expr:
-    """Return the sum of values, subtracted where a bit is 0, with few negations."""
-    added = [value for bit, value in zip(bits, values, strict=True) if bit]
-    taken = [value for bit, value in zip(bits, values, strict=True) if not bit]
-    result = added[0] if added else zero
-    for value in added[1:]:
-        result = result + value
-    for value in taken:
-        result = result - value
-    return result
-
-
-def _shared_sum(signs: Sequence[int], values: Sequence[Expr], zero: Expr) -> Expr:
-    """Return the signed sum, its first two values joined in a form that other sums share."""
-    if len(values) > 1:
-        joined = values[0] + values[1] if signs[0] == signs[1] else values[0] - values[1]
-        signs, values = [signs[0], *signs[2:]], [joined, *values[2:]]
-    return _signed_sum([int(sign > 0) for sign in signs], values, zero)

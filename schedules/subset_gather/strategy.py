@@ -21,8 +21,9 @@ from ..config import config_of
 from ..emit import emit_kernel, emit_packing
 from ..planes import convolution_of
 from ..shapes import shape_of
-from .core import CHUNKS, NAME, VECTORS, GatherCore
+from .core import NAME, GatherCore
 from .responses import Responses, known_subset
+from .sizes import CHUNKS, VECTORS, GatherSizes
 
 _INT8_MAX = 127
 _SORTED_SIGN = 2.1
@@ -43,12 +44,12 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
 
 def cycles(call: relax.Call, features: Features) -> float:
     """Estimate the cycles of a call from its vector instructions, and the unpacking of signs."""
-    core = _core(call, features)
-    conv = core.conv
+    sizes = _sizes(call, features)
+    conv = sizes.conv
     if str(call.args[0].ty.dtype) != PACKED or conv.geometry.strides == (1, 1):
-        return core.cycles()
+        return sizes.cycles()
     signs = conv.batch * conv.groups * conv.channels * conv.height * conv.width
-    return core.cycles() + _SORTED_SIGN * signs
+    return sizes.cycles() + _SORTED_SIGN * signs
 
 
 def space(_call: relax.Call, _features: Features) -> dict[str, tuple[int, ...]]:
@@ -66,23 +67,23 @@ def remark(call: relax.Call) -> str:
 def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> relax.Expr:
     """Emit the packing of indices and subset kernels, then the kernel."""
     data, subset, indices = call.args
-    core = _core(call, features)
-    picks = emit_packing(bb, pack_picks, indices, core=core)
-    pieces = emit_packing(bb, pack_pieces, subset, core=core)
-    return emit_kernel(bb, NAME, core.compute, data, picks, pieces)
+    sizes = _sizes(call, features)
+    picks = emit_packing(bb, pack_picks, indices, sizes=sizes)
+    pieces = emit_packing(bb, pack_pieces, subset, sizes=sizes)
+    return emit_kernel(bb, NAME, GatherCore(sizes).compute, data, picks, pieces)
 
 
-def pack_pieces(subset: te.Tensor, core: GatherCore) -> te.Tensor:
+def pack_pieces(subset: te.Tensor, sizes: GatherSizes) -> te.Tensor:
     """Return where the sums of each kernel's pieces lie; see `Responses.pack`."""
-    return core.responses.pack(subset, core.block)
+    return sizes.responses.pack(subset, sizes.block)
 
 
-def pack_picks(indices: te.Tensor, core: GatherCore) -> te.Tensor:
+def pack_picks(indices: te.Tensor, sizes: GatherSizes) -> te.Tensor:
     """Return what each output picks, in words; see `Picks.pack`."""
-    return core.picks.pack(indices, core.conv.groups, core.filled_outputs, core.chunks)
+    return sizes.picks.pack(indices, sizes.conv.groups, sizes.filled_outputs, sizes.chunks)
 
 
-def _core(call: relax.Call, features: Features) -> GatherCore:
+def _sizes(call: relax.Call, features: Features) -> GatherSizes:
     kernels, unit, kh, kw = shape_of(call.args[1])
     conv = convolution_of(call, shape_of(call.args[2])[0], (kh, kw))
     dtype = "float32" if str(call.args[0].ty.dtype) == "float32" else "int8"
@@ -90,4 +91,4 @@ def _core(call: relax.Call, features: Features) -> GatherCore:
     responses = Responses(kernels, unit * conv.taps, known)
     if known and kernels * responses.pieces > _MOST_WRITTEN_OUT:
         responses = replace(responses, known=None)
-    return GatherCore(conv, responses, unit, dtype, features, config_of(call))
+    return GatherSizes(conv, responses, unit, dtype, features, config_of(call))

@@ -11,13 +11,13 @@ from tests.schedules.kernels import Case, random_data, random_signs, run
 from tvm_snn.ops.packed_signs import pack
 from tvm_snn.schedules import subset_gather
 from tvm_snn.schedules.config import with_config
-from tvm_snn.schedules.subset_gather.core import CHUNKS, VECTORS
 from tvm_snn.schedules.subset_gather.responses import (
     KNOWN,
     Responses,
     known_subset,
     with_known_subset,
 )
+from tvm_snn.schedules.subset_gather.sizes import CHUNKS, VECTORS
 from tvm_snn.target import features_of, parse_target
 from tvm_snn.tvm_api import attrs_dict
 

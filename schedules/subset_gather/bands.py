@@ -1,0 +1,39 @@
+"""Bands of an image's rows: jobs that bring their own pixels into planes, and own their results.
+
+The planes of a large image and its results do not fit the second-level cache together; those of a
+band do, and what follows the convolution is done band by band (see `emit.OWNS_RESULT`).
+"""
+
+from dataclasses import replace
+
+from ..planes import Convolution, Planes
+
+_FEWEST = 4
+"""Bands below which an image is not cut: blocks of pixels are more, and better, jobs."""
+_MOST_EXTRA = 1.05
+"""Pixels that bands may compute together, for one that the uncut image computes."""
+
+
+def band_of(conv: Convolution, rows: int) -> Convolution:
+    """Return the convolution that gives `rows` rows of one group of one image."""
+    geometry = conv.geometry
+    _, left, _, right = geometry.padding
+    height = (rows - 1) * geometry.strides[0] + (conv.kernel[0] - 1) * geometry.dilation[0] + 1
+    inner = replace(geometry, padding=(0, left, 0, right), groups=1)
+    return replace(conv, batch=1, groups=1, height=height, geometry=inner)
+
+
+def best_band(conv: Convolution, block: int, step: int) -> int:
+    """Return the rows of a band, or 0 where an image is better not cut.
+
+    Bands overlap where they do not divide the image evenly. Uncut images are computed in blocks of
+    `block` pixels, bands in blocks and a rest that is a multiple of `step` pixels.
+    """
+    height = conv.output_size[0]
+    best, fewest = 0, _MOST_EXTRA * Planes(conv, block).blocks * block
+    for rows in range(1, height):
+        band, bands = Planes(band_of(conv, rows), step), -(-height // rows)
+        pixels = bands * band.blocks * step
+        if bands >= _FEWEST and band.pixels >= block and pixels < fewest:
+            best, fewest = rows, pixels
+    return best

@@ -1,0 +1,185 @@
+"""A block of pixels in `subset_gather`: responses of a chunk of units, the gather, the result."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+from tvm import tirx
+from tvm.ir import Expr
+from tvm.script import tirx as T
+
+from .sizes import GatherSizes
+from .transpose import SCRATCH, SQUARE, transpose_square
+
+
+@dataclass(frozen=True)
+class Work:
+    """Buffers of a job."""
+
+    registers: tirx.Buffer
+    sums: tirx.Buffer
+    table: tirx.Buffer
+    totals: tirx.Buffer
+    scratch: tirx.Buffer
+
+
+@dataclass(frozen=True)
+class GatherBlock:
+    """Writes, into the TVMScript function being made, what computes a block of pixels."""
+
+    sizes: GatherSizes
+
+    def allocate(self) -> Work:
+        """Allocate, in the block that is being written, what a job needs."""
+        lanes = self.sizes.lanes
+        return Work(
+            T.sblock_alloc_buffer((*self.sizes.responses.registers, lanes), self.sizes.dtype),
+            T.sblock_alloc_buffer(
+                (self.sizes.responses.stored * self.sizes.block,), self.sizes.dtype
+            ),
+            T.sblock_alloc_buffer((self.sizes.chunk * self.sizes.table,), self.sizes.dtype),
+            T.sblock_alloc_buffer((self.sizes.span, self.sizes.vectors, lanes), self.sizes.total),
+            T.sblock_alloc_buffer(SCRATCH, self.sizes.total),
+        )
+
+    def add_up(
+        self,
+        operands: tuple[tirx.Buffer, ...],
+        work: Work,
+        at: tuple[Expr, Expr, Expr, Expr],
+        channel: Expr,
+        vectors: int,
+    ) -> None:
+        """Write what computes the totals of `vectors` vectors of pixels.
+
+        `operands` are planes, picks and pieces; `at` is the image in the planes, the group, the
+        part of its outputs, and the first pixel; `channel` the group's first in the planes.
+        """
+        (planes, picks, pieces), (n, group, split, q) = operands, at
+        lanes, span = self.sizes.lanes, self.sizes.span
+        with T.serial(span) as o, T.unroll(vectors) as vector:
+            zeros = T.broadcast(tirx.const(0, self.sizes.total), lanes)
+            T.buffer_store(work.totals, zeros, [o, vector, T.ramp(0, 1, lanes)])
+        with T.serial(self.sizes.chunks) as ch:
+            with T.serial(self.sizes.chunk) as u:
+                self._respond(
+                    (planes, pieces, work.registers, work.sums, work.table),
+                    n,
+                    channel + (ch * self.sizes.chunk + u) * self.sizes.unit,
+                    q,
+                    u * self.sizes.table,
+                    vectors,
+                )
+            with T.serial(T.min(span, self.sizes.conv.outputs - split * span)) as o:
+                words = [
+                    picks[group, ch, split * span + o, w] for w in range(self.sizes.picks.words)
+                ]
+                self._gather(work.table, work.totals, o, words, vectors)
+
+    def store_rows(
+        self,
+        work: Work,
+        result: tirx.Buffer,
+        first: Expr,
+        place: Callable[..., list[Expr]],
+        block: tuple[Expr, ...],
+        vectors: int,
+    ) -> None:
+        """Write what stores totals channels last, outputs from `first` on, square by square.
+
+        `place(*block, pixel)` says where the pixels of a block go, which are stored in order.
+        """
+        lanes = self.sizes.lanes
+        with (
+            T.serial(vectors * lanes // SQUARE) as column,
+            T.serial(self.sizes.span // SQUARE) as row,
+        ):
+
+            def load(o: int, px: int, count: int) -> Expr:
+                at = column * SQUARE + px
+                return work.totals[row * SQUARE + o, at // lanes, T.ramp(at % lanes, 1, count)]
+
+            def store(px: int, outputs: Expr) -> None:
+                lane = T.ramp(first + row * SQUARE, 1, SQUARE)
+                at = [*place(*block, column * SQUARE + px), lane]
+                T.buffer_store(result, outputs, at)
+
+            transpose_square(work.scratch, load, store)
+
+    def _respond(
+        self,
+        buffers: tuple[tirx.Buffer, ...],
+        n: Expr,
+        channel: Expr,
+        q: Expr,
+        first: Expr,
+        vectors: int,
+    ) -> None:
+        """Write what computes a unit's responses to pixels from q on, as elements from `first` on.
+
+        Those of a vector of pixels lie together. `buffers` are planes, pieces, registers, sums and
+        responses.
+        """
+        planes, pieces, registers, sums, table = buffers
+        conv, lanes, block = self.sizes.conv, self.sizes.lanes, self.sizes.block
+        kernels, kw = self.sizes.responses.kernels, conv.kernel[1]
+
+        def vectors_of(v: Expr) -> tuple[Callable[[int], Expr], Callable[[int, Expr], None]]:
+            def load(t: int) -> Expr:
+                tap = t % conv.taps // kw, t % kw
+                at = channel + t // conv.taps
+                return self.sizes.planes.load_vector(planes, n, at, q + v * lanes, tap, lanes)
+
+            def store(k: int, response: Expr) -> None:
+                place = T.ramp(first + (v * kernels + k) * lanes, 1, lanes)
+                T.buffer_store(table, response, [place])
+
+            return load, store
+
+        if self.sizes.responses.known:
+            with T.serial(vectors) as v:
+                self.sizes.responses.compute_known(registers, *vectors_of(v))
+            return
+        with T.serial(vectors) as v:
+            load, _ = vectors_of(v)
+
+            def store_sum(which: int, value: Expr) -> None:
+                T.buffer_store(sums, value, [T.ramp(which * block + v * lanes, 1, lanes)])
+
+            zero = T.broadcast(tirx.const(0, self.sizes.dtype), lanes)
+            self.sizes.responses.store_sums(load, store_sum, zero)
+        with T.serial(self.sizes.responses.kernels) as k, T.unroll(vectors) as v:
+            terms = [
+                sums[T.ramp(T.Cast("int32", pieces[k, p]) + v * lanes, 1, lanes)]
+                for p in range(self.sizes.responses.pieces)
+            ]
+            place = T.ramp(first + (v * kernels + k) * lanes, 1, lanes)
+            T.buffer_store(table, reduce(add, terms), [place])
+
+    def _gather(
+        self,
+        table: tirx.Buffer,
+        totals: tirx.Buffer,
+        o: Expr,
+        words: Sequence[Expr],
+        vectors: int,
+    ) -> None:
+        """Write what adds an output's picks, one of each unit of a chunk, to its totals."""
+        lanes = self.sizes.lanes
+        own = self.sizes.responses.kernels * lanes
+        picks = self.sizes.picks.read(
+            [T.bind(word) for word in words], 1 if self.sizes.dtype == "int8" else 4
+        )
+        for v in range(vectors):
+            place = [o, v, T.ramp(0, 1, lanes)]
+            picked = [
+                table[T.ramp(pick + (u * self.sizes.vectors + v) * own, 1, lanes)]
+                for u, pick in enumerate(picks)
+            ]
+            if self.sizes.total == self.sizes.dtype:
+                value = reduce(add, picked, totals[tuple(place)])
+            else:
+                chunk = T.Cast(f"{self.sizes.total}x{lanes}", reduce(add, picked))
+                value = totals[tuple(place)] + chunk
+            T.buffer_store(totals, value, place)

@@ -1,0 +1,130 @@
+"""The sizes of a kernel of `subset_gather`: blocks of pixels, chunks of units, jobs."""
+
+from ...target import Features
+from ..planes import Convolution, Planes
+from .bands import band_of, best_band
+from .picks import Picks
+from .responses import Responses
+from .transpose import SQUARE
+
+VECTORS = (1, 2, 4)
+"""Vectors of pixels in a block."""
+CHUNKS = (2, 4, 6, 8, 10, 12, 14, 16, 20)
+"""Units whose responses are kept together; the gather is unrolled over them."""
+CACHE_BYTES = 16 * 1024
+"""Responses that the first-level data cache may hold: totals and indices pass through it too."""
+_INT8_MAX = 127
+_JOBS = 2
+"""Jobs below which outputs are split; each part computes the responses again."""
+_CYCLES = {"int8": 0.75, "float32": 0.42}
+"""Cycles of a vector instruction."""
+_NEON_CYCLES = {"int8": 1.3, "float32": 1.2}
+"""The same on ARM, where additions do not read memory; by llvm-mca's model of the Cortex-A72."""
+_WIDENING = 5
+"""Instructions that add the sum of a chunk to an output's total."""
+
+
+class GatherSizes:
+    """The sizes of the kernel of one call."""
+
+    def __init__(
+        self,
+        conv: Convolution,
+        responses: Responses,
+        unit: int,
+        dtype: str,
+        features: Features,
+        config: dict[str, int],
+    ) -> None:
+        """Size the kernel for data of `dtype`, float32 or int8; `config` holds chosen knobs."""
+        self.conv, self.responses, self.unit, self.dtype = conv, responses, unit, dtype
+        self.features = features
+        self.units = conv.channels // unit
+        self.element_bytes = 1 if dtype == "int8" else 4
+        self.lanes = features.vector_bytes // self.element_bytes
+        vectors = config.get("vectors", self._best_vectors(features.vector_bytes))
+        self.vectors = max(vectors, SQUARE // self.lanes)
+        self.block = self.lanes * self.vectors
+        table_bytes = self.table * self.element_bytes
+        self.chunk = self._chunk(config.get("chunk", CACHE_BYTES // table_bytes))
+        self.chunks = -(-self.units // self.chunk)
+        bands = self.moves_squares and conv.outputs % SQUARE == 0
+        self.band = best_band(conv, self.block, self.step) if bands else 0
+        self.planes = Planes(band_of(conv, self.band) if self.band else conv, self.block)
+        jobs = conv.batch * conv.groups * self.planes.blocks
+        self.splits = 1 if self.band else min(max(1, _JOBS // jobs), -(-conv.outputs // SQUARE))
+        self.span = -(-conv.outputs // (self.splits * SQUARE)) * SQUARE
+
+    @property
+    def total(self) -> str:
+        """Dtype that holds every result, in which chunks are summed up."""
+        if self.dtype != "int8":
+            return self.dtype
+        return "int16" if self.conv.channels * self.conv.taps < 2**15 else "int32"
+
+    @property
+    def picks(self) -> Picks:
+        """How the picks of outputs are kept."""
+        return Picks(self.responses.kernels, self.chunk, self.features.vector_bytes)
+
+    @property
+    def filled_units(self) -> int:
+        """Units of a group with those of zero data that fill the last chunk."""
+        return self.chunks * self.chunk
+
+    @property
+    def filled_channels(self) -> int:
+        """Channels of a group with those of zeros that fill the last chunk."""
+        return self.filled_units * self.unit
+
+    @property
+    def filled_outputs(self) -> int:
+        """Outputs of a group with those that fill the last square of the last part."""
+        return self.splits * self.span
+
+    def cycles(self) -> float:
+        """Estimate the cycles of the kernel."""
+        pixels = Planes(self.planes.conv, self.step).blocks * self.step
+        if self.band:
+            pixels *= -(-self.conv.output_size[0] // self.band)
+        vectors = self.conv.batch * self.conv.groups * pixels / self.lanes
+        gather = self.conv.outputs * (self.chunk + _WIDENING)
+        response = self.splits * self.chunk * self.responses.instructions
+        cycles = (_NEON_CYCLES if self.features.neon else _CYCLES)[self.dtype]
+        return cycles * vectors * self.chunks * (gather + response)
+
+    @property
+    def table(self) -> int:
+        """Elements of the table of a unit's responses."""
+        return self.responses.kernels * self.block
+
+    def _best_vectors(self, vector_bytes: int) -> int:
+        """Return two vectors of floats a block, to share index loads, unless that is too much.
+
+        Signs take one: longer chunks, which are widened less often, matter more to them.
+        """
+        pixels = Planes(self.conv, self.lanes).blocks
+        few = self.responses.kernels * 2 * vector_bytes > CACHE_BYTES
+        return 1 if few or pixels < 2 or self.dtype == "int8" else 2
+
+    def _chunk(self, wanted: int) -> int:
+        """Return the units of a chunk, so that chunks are of about equal size."""
+        longest = min(max(1, wanted), CHUNKS[-1], self.units)
+        if self.dtype == "int8":
+            longest = min(longest, _INT8_MAX // self.responses.weights)
+        return -(-self.units // -(-self.units // longest))
+
+    @property
+    def step(self) -> int:
+        """Pixels that are computed together, at least."""
+        return max(self.lanes, SQUARE)
+
+    @property
+    def moves_squares(self) -> bool:
+        """Whether the data are floats, channels last, in whole squares of channels."""
+        conv = self.conv
+        return (
+            self.dtype == "float32"
+            and conv.geometry.data_layout == "NHWC"
+            and self.filled_channels % SQUARE == 0 == conv.channels % SQUARE
+        )
