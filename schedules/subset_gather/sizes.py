@@ -13,6 +13,12 @@ CHUNKS = (2, 4, 6, 8, 10, 12, 14, 16, 20)
 """Units whose responses are kept together; the gather is unrolled over them."""
 CACHE_BYTES = 16 * 1024
 """Responses that the first-level data cache may hold: totals and indices pass through it too."""
+_LONG = 8
+"""Units of a chunk of signs that is long."""
+_BLOCKS = 8
+"""Vectors of pixels of an image whose blocks may have two of them."""
+_MOST_EXTRA = 1.05
+"""Pixels in blocks of two vectors, for one in blocks of a single vector."""
 _INT8_MAX = 127
 _JOBS = 2
 """Jobs below which outputs are split; each part computes the responses again."""
@@ -42,7 +48,7 @@ class GatherSizes:
         self.units = conv.channels // unit
         self.element_bytes = 1 if dtype == "int8" else 4
         self.lanes = features.vector_bytes // self.element_bytes
-        vectors = config.get("vectors", self._best_vectors(features.vector_bytes))
+        vectors = config.get("vectors", self._best_vectors())
         self.vectors = max(vectors, SQUARE // self.lanes)
         self.block = self.lanes * self.vectors
         table_bytes = self.table * self.element_bytes
@@ -98,14 +104,18 @@ class GatherSizes:
         """Elements of the table of a unit's responses."""
         return self.responses.kernels * self.block
 
-    def _best_vectors(self, vector_bytes: int) -> int:
-        """Return two vectors of floats a block, to share index loads, unless that is too much.
+    def _best_vectors(self) -> int:
+        """Return two vectors a block, to share loads of picks, or one where two do not pay.
 
-        Signs take one: longer chunks, which are widened less often, matter more to them.
+        Of signs, chunks must stay long, because sums are widened chunk by chunk.
         """
-        pixels = Planes(self.conv, self.lanes).blocks
-        few = self.responses.kernels * 2 * vector_bytes > CACHE_BYTES
-        return 1 if few or pixels < 2 or self.dtype == "int8" else 2
+        alone = Planes(self.conv, self.lanes).blocks
+        table_bytes = self.responses.kernels * 2 * self.features.vector_bytes
+        if self.dtype != "int8":
+            return 2 if table_bytes <= CACHE_BYTES and alone > 1 else 1
+        together = 2 * Planes(self.conv, 2 * self.lanes).blocks
+        fits = together >= _BLOCKS and together <= _MOST_EXTRA * alone
+        return 2 if fits and table_bytes * _LONG <= CACHE_BYTES else 1
 
     def _chunk(self, wanted: int) -> int:
         """Return the units of a chunk, so that chunks are of about equal size."""
