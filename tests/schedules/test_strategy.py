@@ -54,7 +54,7 @@ def test_every_operator_and_dtype_has_a_strategy() -> None:
 
 
 def test_many_outputs_share_responses_few_do_not() -> None:
-    assert choose(call(512, 7, 32), SKYLAKE)[0].name == "subset_gather"
+    assert choose(call(512, 7, 32), AVX2)[0].name == "subset_gather"
     assert choose(call(64, 56, 256), AVX512)[0].name == "xnor_popcount"
 
 
