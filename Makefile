@@ -3,14 +3,20 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Where qemu is put by `make emulation` when the system has none.
+QEMU := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tvm_snn/emulation/qemu/usr/bin
 
-.PHONY: demo test check types bench clean
+.PHONY: demo test check types emulation bench clean
 
 demo: $(INSTALLED)  ## Train, compile and run sub-bit networks on handwritten digits.
 	$(BIN)/python examples/digits.py
 
-test: check types  ## Everything that has to hold: style, types, tests.
-	$(BIN)/python -m pytest -n auto --dist worksteal
+test: check types emulation  ## Everything that has to hold: style, types, tests.
+	PATH="$(PATH):$(QEMU)" $(BIN)/python -m pytest -n auto --dist worksteal
+
+# Kept between checkouts: qemu, Debian and TVM for ARM are 130 MB.
+emulation: $(INSTALLED)  ## Fetch what the tests for ARM need; without apt they are skipped.
+	$(BIN)/python -m tests.emulation.provision
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

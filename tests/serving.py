@@ -6,7 +6,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 SERVE = (sys.executable, "-c", "from tvm_snn.cli import main; main()", "serve", "--port", "0")
@@ -15,8 +15,12 @@ SERVE = (sys.executable, "-c", "from tvm_snn.cli import main; main()", "serve", 
 class Server:
     """A running server."""
 
-    def __init__(self, command: Sequence[str], seconds: float) -> None:
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    def __init__(
+        self, command: Sequence[str], seconds: float, environment: Mapping[str, str] | None
+    ) -> None:
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        )
         self.said = ""
         self.address = self._wait(time.monotonic() + seconds)
 
@@ -42,9 +46,13 @@ class Server:
 
 
 @contextmanager
-def serving(command: Sequence[str] = SERVE, seconds: float = 120) -> Iterator[Server]:
+def serving(
+    command: Sequence[str] = SERVE,
+    seconds: float = 120,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
     """A server that is gone when the block ends."""
-    server = Server(command, seconds)
+    server = Server(command, seconds, environment)
     try:
         yield server
     finally:

@@ -1,0 +1,66 @@
+"""Whole networks on an emulated Raspberry Pi 4, kernel by kernel against the reference."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import tvm_snn
+from tests.compiled import small_inputs, small_module, small_network
+from tests.emulation.board import emulated_board
+from tests.emulation.provision import complete
+from tvm_snn import zoo
+from tvm_snn.machine import Requirements
+from tvm_snn.target import parse_target
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not complete(), reason="needs what `python -m tests.emulation.provision` fetches"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tvm_snn.Board]:
+    with (
+        emulated_board(tmp_path_factory.mktemp("board")) as server,
+        tvm_snn.connect(server.address, timeout=300) as connected,
+    ):
+        yield connected
+
+
+def test_the_board_is_a_cortex_a72(board: tvm_snn.Board) -> None:
+    assert board.machine.architecture == "aarch64"
+    assert board.machine.extensions == ("fp-armv8", "neon")
+
+
+def test_a_network_of_every_kind_of_layer(board: tvm_snn.Board) -> None:
+    network = board.load(tvm_snn.compile(small_module(), "llvm -mcpu=cortex-a53"))
+    assert len(tvm_snn.verify(network).cores) == 3
+    for found, expected in zip(
+        network(*small_inputs()), small_network()(*small_inputs()), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    profile = tvm_snn.profile(network, *small_inputs(), runs=1)
+    assert all(row.microseconds > 0 for row in profile.report.rows)
+
+
+def test_resnet20(board: tvm_snn.Board) -> None:
+    image = np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)
+    compiled = tvm_snn.compile(
+        zoo.resnet20(tau=5), "llvm -mcpu=cortex-a72", example_inputs=(image,)
+    )
+    network = board.load(compiled)
+    verification = tvm_snn.verify(network, image)
+    assert len(verification.cores) == 18
+    assert all(core.exact for core in verification.cores)
+    assert verification.output_difference < 1e-4
+
+
+def test_a_network_for_a_newer_processor_is_refused(board: tvm_snn.Board) -> None:
+    newer = Requirements.of(parse_target("raspberry-pi-5"), "2.28")
+    artifact = dataclasses.replace(small_network().artifact, requirements=newer)
+    with pytest.raises(tvm_snn.ArtifactError, match=r"a processor with dotprod, .*which .* lacks"):
+        board.load(tvm_snn.CompiledNetwork(artifact))
