@@ -11,6 +11,7 @@ import pytest
 import tvm_snn as package
 from tests.tvm_snn.cli.conftest import failure, tvm_snn
 from tests.tvm_snn.cli.factories import HERE, SHAPE
+from tvm_snn import capi
 
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.pt2"])
@@ -24,6 +25,26 @@ def test_compile_and_run_give_what_the_library_gives(files, tmp_path, name):
     assert result.exit_code == 0, result.output
     expected = package.load(files / "net.snn")(np.load(files / "x.npy"))
     np.testing.assert_allclose(np.load(output), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_compile_to_a_c_library(files, tmp_path):
+    library = tmp_path / "net.so"
+    arguments = ("compile", files / "net.pt2", "-o", library, "--runtime", "c", "--prefix", "my")
+    result = tvm_snn(*arguments)
+    assert result.exit_code == 0, result.output
+    assert f"verified; wrote {library} (" in result.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"net.so", "net.a", "net.h"}
+    image = np.load(files / "x.npy")
+    expected = package.load(files / "net.snn")(image)
+    np.testing.assert_allclose(capi.load(library, "my")(image), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_compile_refuses_names_of_a_c_library_before_it_works(tmp_path):
+    arguments = ("compile", f"{HERE}:failing", "--runtime", "c", "-o")
+    assert "Give a name such as net.so" in failure(*arguments, tmp_path / "net.h")
+    assert "name of a C function" in failure(*arguments, tmp_path / "net.so", "--prefix", "1")
+    alone = ("compile", f"{HERE}:failing", "-o", tmp_path / "net.snn", "--prefix", "my")
+    assert "--prefix is for --runtime c" in failure(*alone, status=2)
 
 
 def test_compile_says_that_it_did_not_verify(files, tmp_path):
