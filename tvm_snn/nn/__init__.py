@@ -11,6 +11,8 @@ from .binary_conv2d import BinaryConv2d
 from .binary_linear import BinaryLinear
 from .convert import convert, first_and_last
 from .estimators import set_progress
+from .group import Group, Groups
+from .layer_wise_conv2d import LayerWiseConv2d
 from .learnable_bias import LearnableBias
 from .sub_bit_conv2d import SubBitConv2d
 from .sub_bit_layer import SubBitLayer
@@ -24,6 +26,9 @@ __all__ = [
     "BinaryActivation",
     "BinaryConv2d",
     "BinaryLinear",
+    "Group",
+    "Groups",
+    "LayerWiseConv2d",
     "LearnableBias",
     "SubBitConv2d",
     "SubBitLayer",

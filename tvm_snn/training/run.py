@@ -68,6 +68,9 @@ class Training:
     tensorboard: bool = False
     resume: bool = False
     """Go on from the checkpoint in `folder`."""
+    after_epoch: Callable[[nn.Module, Row], None] | None = None
+    """Called by the first process after every epoch, before its checkpoint is written: with a run
+    that is resumed, at least once for each epoch."""
 
     def run(self) -> list[Row]:
         """Train; return the log. The model is left in eval mode, on the CPU.
@@ -159,6 +162,8 @@ class Training:
             )
             if self.processes.first:
                 log.add(row)
+                if self.after_epoch is not None:
+                    self.after_epoch(self.model, row)
             display.epoch(row, self.settings.epochs)
             self._save(position, optimizer)
             if self.processes.any(stop()):

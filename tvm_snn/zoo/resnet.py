@@ -5,7 +5,7 @@ float convolution where the shape changes); Liu et al., "ReActNet", ECCV 2020 (l
 before the sign and around PReLU). Stem, 1x1 shortcuts and classifier are float.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -31,12 +31,16 @@ class ResidualUnit(nn.Module):
         stride: int,
         kernels: Kernels,
         activations: Activations,
+        conv: Callable[[int, int, int, Kernels], nn.Module] = conv3x3,
     ) -> None:
-        """Build the unit; its shortcut is the identity unless the shape changes."""
+        """Build the unit; its shortcut is the identity unless the shape changes.
+
+        `conv` makes its convolution from input channels, output channels, stride and kernels.
+        """
         super().__init__()
         self.bias_in = LearnableBias(in_channels)
         self.sign = activation_sign(activations, "polynomial")
-        self.conv = conv3x3(in_channels, out_channels, stride, kernels)
+        self.conv = conv(in_channels, out_channels, stride, kernels)
         self.norm = nn.BatchNorm2d(out_channels)
         self.shortcut = _shortcut(in_channels, out_channels, stride)
         self.bias_mid = LearnableBias(out_channels)

@@ -1,5 +1,6 @@
 """Labelled images: what training asks of them, and the two ways they are kept."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
@@ -62,6 +63,12 @@ class TensorSplit(Split):
     def __len__(self) -> int:
         """The number of images."""
         return len(self.labels)
+
+    def first(self, count: int) -> "TensorSplit":
+        """The first `count` images, treated as these."""
+        part = copy.copy(self)
+        part.images, part.labels = self.images[:count], self.labels[:count]
+        return part
 
     def batch(self, indices: Sequence[int], generator: torch.Generator) -> Batch:
         """Normalise the images, after shifting and flipping them where that was asked for."""
