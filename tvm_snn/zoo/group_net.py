@@ -1,6 +1,6 @@
 """Group-Net: residual networks whose parts are sums of M binary or sub-bit bases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Literal
@@ -111,7 +111,7 @@ def _block(
     return nn.Sequential(first, *rest)
 
 
-def _chain(blocks: list[Callable[[], nn.Module]]) -> nn.Module:
+def _chain(blocks: Sequence[Callable[[], nn.Module]]) -> nn.Module:
     return nn.Sequential(*(block() for block in blocks))
 
 

@@ -1,0 +1,111 @@
+"""What is compared on Fashion-MNIST: methods, networks and seeds, in the order they are run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+from tvm_snn.training import start_fresh
+from tvm_snn.zoo import resnet20, vgg_small
+
+Activations = Literal["W1A1", "W1A32"]
+
+SHAPE = (1, 28, 28)
+TAUS = (6, 5, 4, 3)
+PAIRED = (64, 32, 16)
+POLICIES = (
+    "refined",
+    "vanilla",
+    "frequent-10",
+    "frequent",
+    "uniform",
+    "negation-closed",
+    "codewords",
+)
+
+NETWORKS: dict[str, dict[str, Any]] = {
+    "resnet": {"factory": resnet20, "width": 16, "depth": 2},
+    "resnet20": {"factory": resnet20, "width": 16, "depth": 6},
+    "vgg": {"factory": vgg_small, "width": 32},
+    "vgg-small": {"factory": vgg_small, "width": 128},
+}
+"""`resnet` and `vgg` are smaller than the paper's `resnet20` and `vgg-small`: for one core."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How the weights of the binarised layers are made."""
+
+    name: str
+    """As in tables: "float", "bnn", "refined", "paired"."""
+    options: tuple[tuple[str, Any], ...] = ()
+    """Of the network's factory."""
+    recipe: str = "paper"
+    size: str = ""
+    """"tau 5" or "K 64"; "" where there is no choice."""
+
+    @property
+    def key(self) -> str:
+        """The method as part of a file name."""
+        return "-".join(part.replace(" ", "") for part in (self.name, self.size) if part)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training run."""
+
+    network: str
+    activations: Activations
+    method: Method
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The name of the run's files."""
+        return f"{self.network}-{self.activations}-{self.method.key}-seed{self.seed}"
+
+    def build(self) -> nn.Module:
+        """The network before training."""
+        options = dict(NETWORKS[self.network])
+        factory = options.pop("factory")
+        model = factory(
+            activations=self.activations,
+            seed=self.seed,
+            input_shape=SHAPE,
+            **dict(self.method.options),
+            **options,
+        )
+        start_fresh(model)
+        return model
+
+
+def methods(taus: tuple[int, ...] = TAUS) -> list[Method]:
+    """Every method: float, 1 bit, the policies at each tau, paired units at each K."""
+    found = [Method("float", (("tau", None),), "float"), Method("bnn", (("tau", None),))]
+    found += [
+        Method(policy, (("tau", tau), ("subset", policy)), size=f"tau {tau}")
+        for tau in taus
+        for policy in POLICIES
+    ]
+    paired = (("subset", "refined"), ("unit", 2))
+    found += [
+        Method("paired", (*paired, ("subset_size", size)), size=f"K {size}") for size in PAIRED
+    ]
+    return found
+
+
+def cases(
+    networks: tuple[str, ...],
+    activations: tuple[Activations, ...],
+    taus: tuple[int, ...],
+    seeds: int,
+    only: tuple[str, ...] = (),
+) -> Iterator[Case]:
+    """All runs; every method once before any is run with a second seed."""
+    for seed in range(seeds):
+        for network in networks:
+            for bits in activations:
+                for method in methods(taus):
+                    if not only or method.name in only:
+                        yield Case(network, bits, method, seed)

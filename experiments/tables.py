@@ -1,0 +1,54 @@
+"""The table of results: a row for each method, over its seeds."""
+
+import statistics
+from collections import defaultdict
+from typing import Any
+
+Result = dict[str, Any]
+
+
+def grouped(results: list[Result]) -> dict[tuple[str, str, str, str], list[Result]]:
+    """Results of different seeds together, by network, activations, method and size."""
+    groups: dict[tuple[str, str, str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        key = (result["network"], result["activations"], result["method"], result["size"])
+        groups[key].append(result)
+    return groups
+
+
+def markdown(results: list[Result]) -> str:
+    """A Markdown table a network and kind of activations, best accuracy first."""
+    tables: dict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
+    for (network, activations, method, size), group in grouped(results).items():
+        accuracies = [100 * result["accuracy"] for result in group]
+        mean = statistics.mean(accuracies)
+        spread = f"{min(accuracies):.2f}-{max(accuracies):.2f}" if len(group) > 1 else ""
+        first = group[0]
+        times = [r["compiled"]["microseconds_median"] for r in group if "compiled" in r]
+        row = [
+            method,
+            size,
+            f"{mean:.2f}",
+            spread,
+            str(len(group)),
+            f"{first['binary_bits'] / 1e6:.3f}" if first["binary_bits"] else "",
+            f"{first['bit_operations'] / 1e6:.1f}" if first["bit_operations"] else "",
+            f"{statistics.median(times):.0f}" if times else "",
+        ]
+        tables[network, activations].append((mean, f"| {' | '.join(row)} |"))
+    parts = []
+    for (network, activations), rows in sorted(tables.items()):
+        sizes = {tuple(sorted(r["plan"].items())) for r in results if r["network"] == network}
+        plans = "; ".join(", ".join(f"{k} {v}" for k, v in plan) for plan in sorted(sizes, key=str))
+        parts.append(
+            "\n".join(
+                [
+                    f"{network}, {activations} ({plans}):",
+                    "",
+                    "| method | size | accuracy, % | spread | seeds | Mbit | M Bit-OPs | us |",
+                    "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: |",
+                    *(text for _, text in sorted(rows, key=lambda row: -row[0])),
+                ]
+            )
+        )
+    return "\n\n".join(parts)
