@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import tvm
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from ..tvm_api import RpcConnection
 from . import protocol
 from .address import Address, parse_address
 from .deadline import within
+from .description import machine_of
 from .messages import decode, encode
 from .network import RemoteNetwork
 
@@ -126,8 +127,7 @@ class Board:
                     f"{answer['tvm_snn']}), here is {name} {own}. Install the same version of "
                     "tvm_snn on both."
                 )
-        machine = {**answer["machine"], "extensions": tuple(answer["machine"]["extensions"])}
-        return Machine(**cast(dict[str, Any], machine))
+        return machine_of(answer)
 
 
 def connect(address: str, *, timeout: float = 60.0) -> Board:

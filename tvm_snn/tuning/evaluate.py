@@ -7,8 +7,7 @@ import os
 import signal
 import statistics
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,9 @@ from tvm.runtime import Device
 from tvm.s_tir.meta_schedule.runner import EvaluatorConfig, RPCConfig
 
 from ..errors import TuningError
+from ..machine import Requirements
+from ..remote.deadline import within
+from ..remote.description import ask_machine
 from ..schedules.operation import Operation
 from ..threads import use_threads
 from .kernel import MAIN, PREPARE
@@ -30,6 +32,8 @@ WRONG = "wrong result of kernel "
 """How the message of a kernel that does not compute what it should starts; its place follows."""
 NO_SERVER = "no server with the key "
 """How the message starts when all servers are gone or busy."""
+WRONG_SERVER = "a server with the key "
+"""How the message starts when a server is no machine that the kernels are for."""
 _FREE_SECONDS = 30
 _TOLERANCE = 1e-4
 _WARM = EvaluatorConfig(number=1, repeat=1, min_repeat_ms=4)
@@ -103,26 +107,25 @@ def evaluate_remotely(
     return [min(Kernel(library, device, operands[0]).seconds(config))]
 
 
-def connect(config: RPCConfig) -> rpc.RPCSession:
+def connect(config: RPCConfig, *, requirements: Requirements) -> rpc.RPCSession:
     """Return a session on a free server; TuningError when there is none in time.
 
-    The tracker would let us wait for ever when the last server has died.
+    Also when it is a machine that kernels with these requirements do not run on; a server of TVM's
+    own cannot be asked. The tracker would let us wait for ever when the last server has died.
     """
-    outcome: list[rpc.RPCSession | Exception] = []
-
-    def request() -> None:
-        try:
-            outcome.append(config.connect_server())
-        except Exception as error:
-            # A tracker or server that died: said below, in the thread that asked.
-            outcome.append(error)
-
-    thread = threading.Thread(target=request, daemon=True)
-    thread.start()
-    thread.join(_FREE_SECONDS)
-    if outcome and not isinstance(outcome[0], Exception):
-        return outcome[0]
-    reason = last_line(str(outcome[0])) if outcome else f"none was free for {_FREE_SECONDS} s"
+    try:
+        session = within(_FREE_SECONDS, config.connect_server)
+    except TimeoutError:
+        reason = f"none was free for {_FREE_SECONDS} s"
+    except Exception as error:
+        # A tracker or server that died: TVM raises one of several exceptions.
+        reason = last_line(str(error))
+    else:
+        machine = ask_machine(session.get_function)
+        misfit = requirements.misfit(machine) if machine else None
+        if misfit is None:
+            return session
+        raise TuningError(f"{WRONG_SERVER}{config.tracker_key!r} is of another kind: {misfit}")
     raise TuningError(f"{NO_SERVER}{config.tracker_key!r} was to be had: {reason}")
 
 
@@ -170,15 +173,16 @@ def compare(
     description: dict[str, Any],
     rounds: int,
     threads: int,
-    tracker: RPCConfig | None,
+    connection: Callable[[], rpc.RPCSession] | None,
 ) -> list[Times]:
     """Measure kernels of one operation in turns; returns seconds, `rounds` of them for each.
 
-    Before that each one's result is checked, on data with and without zeros: a sum of signs must
-    be equal bit for bit. Raises TuningError naming the kernel's place in `paths` when it is not.
+    They run here, or on the other end of a `connection`. Before that each one's result is checked,
+    on data with and without zeros: a sum of signs must be equal bit for bit. Raises TuningError
+    naming the kernel's place in `paths` when it is not.
     """
     operation = Operation.from_data(description)
-    session = connect(tracker) if tracker else None
+    session = connection() if connection else None
     device = session.cpu() if session else tvm.cpu()
     if session:
         session.get_function(_CONFIGURE)(_BIG_CORES, threads)

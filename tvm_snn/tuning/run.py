@@ -92,7 +92,9 @@ def tune_tasks(tasks: Sequence[Task], setting: Setting, trials: int) -> TuningRe
         )
     with ExitStack() as stack:
         builders = stack.enter_context(Builders(setting.target, setting.workers))
-        comparer = stack.enter_context(Comparer(setting.place, setting.threads))
+        comparer = stack.enter_context(
+            Comparer(setting.place, setting.threads, setting.requirements)
+        )
         layers = []
         for number, (task, one) in enumerate(zip(tasks, found, strict=True), 1):
             with phase(f"comparing with the cost model's choice: {number} of {len(tasks)} layers"):

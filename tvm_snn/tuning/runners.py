@@ -16,6 +16,7 @@ from tvm.s_tir.meta_schedule.runner import (
 from tvm.support.popen_pool import PopenPoolExecutor
 
 from ..errors import TuningError
+from ..machine import Requirements
 from ..schedules.operation import Operation
 from . import evaluate
 from .evaluate import Times, last_line
@@ -25,6 +26,7 @@ _RPC = re.compile(r"rpc://(?P<host>[^:/]+|\[[^\]]+\]):(?P<port>\d+)/(?P<key>[^/]
 _ANSWER_SECONDS = 10
 _SESSION_SECONDS = 60
 _RUN_SECONDS = 60
+_VANISHED_SECONDS = 2 * _SESSION_SECONDS
 _ATTEMPTS = 3
 _SEARCH = EvaluatorConfig(number=1, repeat=5, min_repeat_ms=6)
 
@@ -70,14 +72,14 @@ def parse_place(runner: str) -> Place:
     if not servers:
         raise TuningError(
             f"The tracker of {runner} knows no server with the key {match['key']!r}. Start one on "
-            f"each machine: python -m tvm.exec.rpc_server --tracker {match['host']}:"
-            f"{match['port']} --key {match['key']}"
+            f"each machine: tvm-snn serve --host 0.0.0.0 --tracker {match['host']}:{match['port']} "
+            f"--key {match['key']}"
         )
     return Place(tracker, servers)
 
 
-def make_runner(place: Place, threads: int) -> PyRunner:
-    """Return MetaSchedule's runner that measures kernels in `place`."""
+def make_runner(place: Place, threads: int, requirements: Requirements) -> PyRunner:
+    """Return MetaSchedule's runner that measures kernels with `requirements` in `place`."""
     if place.tracker is None:
         return LocalRunner(
             timeout_sec=_RUN_SECONDS,
@@ -86,23 +88,35 @@ def make_runner(place: Place, threads: int) -> PyRunner:
             f_run_evaluator=partial(evaluate.evaluate, threads=threads),
             initializer=evaluate.start_worker,
         )
-    return RPCRunner(
+    runner = RPCRunner(
         place.tracker,
         evaluator_config=_SEARCH,
-        f_create_session=evaluate.connect,
+        f_create_session=partial(evaluate.connect, requirements=requirements),
         f_alloc_argument=evaluate.allocate_remotely,
         f_run_evaluator=partial(evaluate.evaluate_remotely, threads=threads),
         max_workers=place.servers,
         initializer=evaluate.start_worker,
     )
+    runner.pool.shutdown(wait=False)
+    # A server ends sessions that take too long; one without power or network does not.
+    runner.pool = PopenPoolExecutor(
+        max_workers=place.servers,
+        timeout=_VANISHED_SECONDS,
+        initializer=evaluate.start_worker,
+    )
+    return runner
 
 
 class Comparer:
     """Measures a few kernels in turns, in a process of its own."""
 
-    def __init__(self, place: Place, threads: int) -> None:
+    def __init__(self, place: Place, threads: int, requirements: Requirements) -> None:
         """Start no process yet."""
         self._place, self._threads = place, threads
+        tracker = place.tracker
+        self._connection = (
+            partial(evaluate.connect, tracker, requirements=requirements) if tracker else None
+        )
         self._pool = PopenPoolExecutor(
             max_workers=1,
             timeout=10 * _RUN_SECONDS,
@@ -128,7 +142,12 @@ class Comparer:
 
     def _submit(self, operation: Operation, paths: list[str], rounds: int) -> Any:
         return self._pool.submit(
-            evaluate.compare, paths, operation.data(), rounds, self._threads, self._place.tracker
+            evaluate.compare,
+            paths,
+            operation.data(),
+            rounds,
+            self._threads,
+            self._connection,
         )
 
     def __enter__(self) -> "Comparer":

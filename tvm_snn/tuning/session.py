@@ -15,10 +15,12 @@ from tvm.s_tir.meta_schedule.measure_callback import PyMeasureCallback
 from tvm.target import Target
 
 from ..errors import TuningError
+from ..link import GLIBC_FLOOR, crosses
+from ..machine import Requirements
 from ..target import Features
 from ..tvm_api import without_tensor_intrinsics
 from .builder import Builders, KernelBuilder
-from .evaluate import NO_SERVER, last_line
+from .evaluate import NO_SERVER, WRONG_SERVER, last_line
 from .features import PointFeatures
 from .interrupt import Interrupt
 from .progress import TuningProgress
@@ -51,6 +53,11 @@ class Setting:
     patience: float = math.inf
     """Seconds after which a search ends with what it has."""
 
+    @property
+    def requirements(self) -> Requirements:
+        """What the kernels ask of the machines they are measured on."""
+        return Requirements.of(self.target, GLIBC_FLOOR if crosses(self.target) else "")
+
 
 @dataclass
 class Found:
@@ -62,7 +69,7 @@ class Found:
 
 
 class Lost:
-    """Whether the machines to measure on are gone: to wait for each point would take hours."""
+    """Whether the machines to measure on are gone, or others: each point would take minutes."""
 
     _PATIENCE = 3
 
@@ -73,7 +80,8 @@ class Lost:
 
     def failed(self, message: str) -> None:
         """Take note of a failure."""
-        self._in_a_row = self._in_a_row + 1 if NO_SERVER in message else 0
+        gone = NO_SERVER in message or WRONG_SERVER in message
+        self._in_a_row = self._in_a_row + 1 if gone else 0
         if self._in_a_row >= self._PATIENCE:
             self.cause = message
 
@@ -111,7 +119,7 @@ def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
         if all(len(one.seconds) >= total for one, total in zip(found, totals, strict=True)):
             return found
         builders = stack.enter_context(Builders(setting.target, setting.workers))
-        runner = make_runner(setting.place, setting.threads)
+        runner = make_runner(setting.place, setting.threads, setting.requirements)
         stack.callback(runner.pool.shutdown, wait=False)
         bars = stack.enter_context(TuningProgress(tasks, totals))
         for number, one in enumerate(found):

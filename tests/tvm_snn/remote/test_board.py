@@ -4,12 +4,16 @@ import dataclasses
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tvm
 
 import tvm_snn
 from tests.compiled import small_inputs, small_module, small_network
@@ -17,6 +21,7 @@ from tests.serving import Server, serving
 from tvm_snn.machine import this_machine
 from tvm_snn.remote import board as board_module
 from tvm_snn.remote.address import Address
+from tvm_snn.remote.description import ask_machine
 from tvm_snn.remote.server import serve
 
 
@@ -119,6 +124,32 @@ def test_what_is_no_rpc_server(monkeypatch) -> None:
         port = listener.getsockname()[1]
         with pytest.raises(tvm_snn.RemoteError, match=r"is no RPC server|is an RPC server, but"):
             tvm_snn.connect(f"127.0.0.1:{port}")
+
+
+@pytest.mark.slow
+def test_a_server_of_tvms_own_is_told_apart() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    arguments = ["--host", "127.0.0.1", "--port", port, "--port-end", str(int(port) + 1)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tvm.exec.rpc_server", "--no-fork", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(100):
+            with pytest.raises(tvm_snn.RemoteError) as raised:
+                tvm_snn.connect(f"127.0.0.1:{port}")
+            if "Nothing answers" not in str(raised.value):
+                break
+            time.sleep(1)
+        assert "is an RPC server, but not that of tvm_snn" in str(raised.value)
+        session = tvm.rpc.connect("127.0.0.1", int(port))
+        assert ask_machine(session.get_function) is None
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Tuning over TVM's RPC tracker, with two servers on this machine."""
+"""Tuning over TVM's RPC tracker, with two boards that are this machine."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.serving import SERVE
 from tests.tvm_snn.tuning.layers import network
 from tvm_snn.errors import TuningError
 from tvm_snn.tuning import tune
@@ -46,11 +47,7 @@ class Farm:
         return f"rpc://127.0.0.1:{self.port}/{KEY}"
 
     def _server(self) -> subprocess.Popen[bytes]:
-        port = _free_port()
-        return _start(
-            *("rpc_server", "--host", "127.0.0.1", "--key", KEY, "--no-fork"),
-            *("--port", port, "--port-end", port + 20, "--tracker", f"127.0.0.1:{self.port}"),
-        )
+        return _run(*SERVE, "--tracker", f"127.0.0.1:{self.port}", "--key", KEY)
 
     def close(self) -> None:
         for process in self._processes:
@@ -59,8 +56,12 @@ class Farm:
 
 
 def _start(module: str, *arguments: object) -> subprocess.Popen[bytes]:
+    return _run(sys.executable, "-m", f"tvm.exec.{module}", *map(str, arguments))
+
+
+def _run(*command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", f"tvm.exec.{module}", *map(str, arguments)],
+        command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "TVM_NUM_THREADS": "1"},
@@ -90,11 +91,25 @@ def _wait(ready: object) -> None:
     raise AssertionError("the servers did not start")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def farm() -> Iterator[Farm]:
     started = Farm()
     yield started
     started.close()
+
+
+@pytest.mark.slow
+def test_servers_of_another_architecture_are_an_error(farm: Farm, tmp_path: Path) -> None:
+    model, inputs = network()
+    with pytest.raises(TuningError, match=r"is of another kind: .* compiled for aarch64 .*is x86"):
+        tune(
+            model,
+            "raspberry-pi-4",
+            example_inputs=inputs,
+            records=tmp_path / "pi.json",
+            trials=4,
+            runner=farm.runner,
+        )
 
 
 @pytest.mark.slow
