@@ -44,7 +44,7 @@ def cycles(call: relax.Call, features: Features) -> float:
     if is_depthwise(conv):
         return conv.batch * prod(conv.output_size) * prod(shape) / lanes
     blocking = blocking_of(conv, features, config_of(call))
-    steps = conv.taps * conv.channels * conv.groups
+    steps: float = conv.taps * conv.channels * conv.groups
     steps *= _NEON_PRODUCT if features.neon else 1
     return conv.batch * blocking.tiles * blocking.blocks * steps * blocking.tile.cycles
 
