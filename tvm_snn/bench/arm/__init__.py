@@ -1,6 +1,11 @@
-"""Kernels for ARM without a board: run under qemu, counted, and timed by llvm-mca's model.
+"""Kernels for ARM without a board: run under qemu, counted, and timed by llvm-mca's models.
 
 machines     the processors, as TVM, the linker, the emulator and llvm-mca know them
 standalone   a lowered module as a program of its own: C that calls the kernels in order
-emulate      linking such programs, and running them under qemu
+emulate      compiling and linking such programs, and running them under qemu
+blocks       how often each block of instructions runs
+model        what the blocks take, by llvm-mca
+kernels      our kernels for a layer, and those of other engines written by hand
+report       tables and files
+tools        where LLVM's tools are
 """

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import SnnError
@@ -15,14 +15,29 @@ def link(machine: Machine, folder: Path, source: str, code: bytes) -> Path:
 
     Raises SnnError when the linker is missing or fails.
     """
-    main, kernels, program = folder / "main.c", folder / "kernels.o", folder / "program"
+    main, kernels = folder / "main.c", folder / "kernels.o"
     main.write_text(source)
     kernels.write_bytes(code)
-    # UBSan, on by default in zig's debug mode, would look for C++ in it.
-    options = ["-O1", "-static", "-s", "-w", "-o"]
-    command = [sys.executable, "-m", "ziglang", "cc", *machine.linker_target, *options]
+    return _compile(machine, folder, ["-O1", main, kernels])
+
+
+def compile_program(
+    machine: Machine, folder: Path, source: Path, defined: Mapping[str, int]
+) -> Path:
+    """Compile a C program for exactly this processor, and return the path of the result.
+
+    `defined` are its macros. Raises SnnError when the compiler is missing or fails.
+    """
+    macros = [f"-D{name}={value}" for name, value in defined.items()]
+    cpu = f"-mcpu={machine.cpu.replace('-', '_')}"
+    return _compile(machine, folder, ["-O2", cpu, *macros, source])
+
+
+def _compile(machine: Machine, folder: Path, arguments: Sequence[str | Path]) -> Path:
+    program = folder / "program"
+    command = [sys.executable, "-m", "ziglang", "cc", *machine.linker_target, "-static", "-s", "-w"]
     result = subprocess.run(
-        [*command, program, main, kernels], capture_output=True, text=True, check=False
+        [*command, "-o", program, *arguments], capture_output=True, text=True, check=False
     )
     if result.returncode:
         raise SnnError(f"Linking for {machine.cpu} failed:\n{result.stderr.strip()}")

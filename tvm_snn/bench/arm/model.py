@@ -27,18 +27,20 @@ class Estimate:
 
     instructions: int
     """Counted."""
-    cycles: float
-    """By the model."""
+    cycles: float | None
+    """By the model; None for 32-bit ARM, whose models llvm-mca lacks or stumbles over."""
     hottest: list[tuple[Block, float]]
     """Blocks with the cycles of one run of each, by the cycles of all their runs."""
 
 
 def estimate(machine: Machine, blocks: Sequence[Block]) -> Estimate:
-    """Return what blocks that ran take on a machine, by llvm-mca.
+    """Return what blocks that ran take on a machine: counted, and timed by llvm-mca.
 
     Raises SnnError when llvm-mca does not take their instructions.
     """
     total = sum(block.runs * len(block.instructions) for block in blocks)
+    if not machine.wide:
+        return Estimate(total, None, [])
     weighed = sorted(blocks, key=lambda block: -block.runs * len(block.instructions))
     chosen, seen = [], 0
     for block in weighed:
@@ -69,9 +71,6 @@ def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:
         "-mattr=+neon",
         "-json",
     ]
-    if not machine.wide:
-        # The model of the Cortex-A9 knows no hints, nor loads and stores of many registers.
-        command.append("-skip-unsupported-instructions=lack-sched")
     result = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SnnError(f"llvm-mca does not take this code: {result.stderr[:2000]}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import tvm
@@ -121,16 +122,14 @@ class Program:
         return tensors(function.body.body)
 
 
-def object_code(module: tvm.IRModule, target: Target) -> tuple[bytes, str]:
-    """Return the compiled kernels of a lowered module as an object file, and as assembly."""
+def object_code(module: tvm.IRModule, target: Target) -> bytes:
+    """Return the compiled kernels of a lowered module as an object file."""
     executable = relax.build(module, target)
     library = next(part for part in _modules(executable.mod) if part.kind == "llvm")
-    from tempfile import TemporaryDirectory
-
     with TemporaryDirectory() as folder:
         path = Path(folder) / "kernels.o"
         library.write_to_file(str(path), "o")
-        return path.read_bytes(), str(library.inspect_source("asm"))
+        return path.read_bytes()
 
 
 def input_bytes(arrays: Sequence[NDArray]) -> bytes:

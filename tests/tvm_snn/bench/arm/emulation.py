@@ -16,7 +16,7 @@ def run(case: Case, machine: Machine) -> NDArray:
     target = machine.target
     module = lower(case, target)
     program = Program.of(module)
-    code, _ = object_code(module, target)
+    code = object_code(module, target)
     with TemporaryDirectory() as folder:
         path = link(machine, Path(folder), program.source, code)
         written = emulate(machine, path, input_bytes(case.operands))
