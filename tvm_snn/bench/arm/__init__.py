@@ -6,6 +6,7 @@ emulate      compiling and linking such programs, and running them under qemu
 blocks       how often each block of instructions runs
 model        what the blocks take, by llvm-mca
 kernels      our kernels for a layer, and those of other engines written by hand
+networks     whole networks as C programs
 report       tables and files
 tools        where LLVM's tools are
 """

@@ -1,6 +1,8 @@
 """`python -m tvm_snn.bench.arm`: kernels for ARM, counted under qemu and timed by llvm-mca."""
 
 import subprocess
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import click
@@ -9,10 +11,12 @@ from rich.progress import Progress
 
 from ...schedules.operation import KERNELS
 from ...version import __version__
-from ..layers_of_resnet18 import layers_named
+from ..layers_of_resnet18 import Layer, layers_named
+from ..table import Table
 from .kernels import KINDS, baselines, ours
-from .machines import MACHINES
-from .report import Row, tables, write
+from .machines import MACHINES, Machine
+from .networks import networks
+from .report import NetworkRow, Row, network_table, tables, write
 from .tools import llvm_tool
 
 
@@ -27,15 +31,16 @@ from .tools import llvm_tool
     show_default=True,
     help="Processors; may be given several times.",
 )
+@click.option("--networks", "whole", is_flag=True, help="Whole networks instead of layers.")
 @click.option(
     "-o",
     "--output",
     default="benchmarks/results",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for arm.json and arm.md.",
+    help="Folder for arm.json and arm.md, or arm_networks.json and arm_networks.md.",
 )
-def main(layers: str, cpus: tuple[str, ...], output: Path) -> None:
+def main(layers: str, cpus: tuple[str, ...], whole: bool, output: Path) -> None:
     """Count and model what the binary convolutions of ResNet-18 take on ARM processors.
 
     No board is measured: qemu counts how often each block of instructions runs, and llvm-mca times
@@ -44,31 +49,59 @@ def main(layers: str, cpus: tuple[str, ...], output: Path) -> None:
     """
     console = Console(markup=False, highlight=False)
     console.width = console.width if console.is_terminal else 160
-    rows: list[Row] = []
-    chosen = layers_named(layers)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("counting", total=len(cpus) * len(chosen) * (len(KINDS) + 1))
-        for machine in (MACHINES[cpu] for cpu in cpus):
-            for layer in chosen:
-                if machine.wide:
-                    rows += [
-                        Row.of(machine, layer.name, each) for each in baselines(layer, machine)
-                    ]
-                progress.advance(task)
-                for kind in KINDS:
-                    progress.update(task, description=f"{machine.cpu} {layer.name} {kind.name}")
-                    found = ours(layer, kind, machine)
-                    rows += [Row.of(machine, layer.name, counted) for counted in found]
-                    progress.advance(task)
-    for table in tables(rows):
+    machines = [MACHINES[cpu] for cpu in cpus]
+    rows: Sequence[Row | NetworkRow]
+    if whole:
+        name = "arm_networks"
+        rows, shown = _count_networks(console, machines)
+    else:
+        name = "arm"
+        rows, shown = _count_layers(console, machines, layers_named(layers))
+    for table in shown:
         console.print(table.rich())
-    for path in write(output, _facts(), rows):
+    for path in write(output, name, _facts(), rows, shown):
         console.print(f"written: {path}")
+
+
+def _count_layers(
+    console: Console, machines: Sequence[Machine], layers: Sequence[Layer]
+) -> tuple[list[Row], list[Table]]:
+    rows: list[Row] = []
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("counting", total=len(machines) * len(layers) * (len(KINDS) + 1))
+        for machine, layer in product(machines, layers):
+            if machine.wide:
+                rows += [Row.of(machine, layer.name, each) for each in baselines(layer, machine)]
+            progress.advance(task)
+            for kind in KINDS:
+                progress.update(task, description=f"{machine.cpu} {layer.name} {kind.name}")
+                rows += [Row.of(machine, layer.name, each) for each in ours(layer, kind, machine)]
+                progress.advance(task)
+    return rows, tables(rows)
+
+
+def _count_networks(
+    console: Console, machines: Sequence[Machine]
+) -> tuple[list[NetworkRow], list[Table]]:
+    rows, shown = [], []
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("counting networks", total=len(machines))
+        for machine in machines:
+            counted = list(networks(machine))
+            shown.append(network_table(machine, counted))
+            for network in counted:
+                taken = network.estimate
+                cycles = None if taken.cycles is None else round(taken.cycles)
+                rows.append(NetworkRow(machine.cpu, network.name, taken.instructions, cycles))
+            progress.advance(task)
+    return rows, shown
 
 
 def _facts() -> dict[str, str]:
     """Return what made the figures."""
-    said = subprocess.run([llvm_tool("llvm-mca"), "--version"], capture_output=True, text=True)
+    said = subprocess.run(
+        [llvm_tool("llvm-mca"), "--version"], capture_output=True, text=True, check=True
+    )
     version = next(line.strip() for line in said.stdout.splitlines() if "version" in line)
     return {
         "measured": "nothing: instructions counted by qemu, cycles modelled by llvm-mca",

@@ -22,15 +22,21 @@ def link(machine: Machine, folder: Path, source: str, code: bytes) -> Path:
 
 
 def compile_program(
-    machine: Machine, folder: Path, source: Path, defined: Mapping[str, int]
+    machine: Machine,
+    folder: Path,
+    source: Path,
+    defined: Mapping[str, int | str],
+    library: Path | None = None,
 ) -> Path:
     """Compile a C program for exactly this processor, and return the path of the result.
 
-    `defined` are its macros. Raises SnnError when the compiler is missing or fails.
+    `defined` are its macros; the header of a static `library` lies beside it. Raises SnnError
+    when the compiler is missing or fails.
     """
     macros = [f"-D{name}={value}" for name, value in defined.items()]
     cpu = f"-mcpu={machine.cpu.replace('-', '_')}"
-    return _compile(machine, folder, ["-O2", cpu, *macros, source])
+    linked = [] if library is None else [f"-I{library.parent}", library, "-lm"]
+    return _compile(machine, folder, ["-O2", cpu, *macros, source, *linked])
 
 
 def _compile(machine: Machine, folder: Path, arguments: Sequence[str | Path]) -> Path:

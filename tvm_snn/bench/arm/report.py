@@ -12,12 +12,23 @@ from ..layers_of_resnet18 import LAYERS
 from ..table import Table
 from .kernels import FLOAT, INT8, KINDS, POPCOUNT, Counted
 from .machines import MACHINES, Machine
+from .networks import CountedNetwork
 
 _NOTE = (
     "Cycles are llvm-mca's, not a board's: its model of the processor times each block of "
     "instructions, and qemu counted how often each runs. Caches and branches that are mispredicted "
     "are not in it."
 )
+
+
+@dataclass(frozen=True)
+class NetworkRow:
+    """A network on a processor."""
+
+    cpu: str
+    network: str
+    instructions: int
+    cycles: float | None
 
 
 @dataclass(frozen=True)
@@ -65,16 +76,33 @@ def tables(rows: Sequence[Row]) -> list[Table]:
     return result
 
 
-def write(folder: Path, facts: Mapping[str, str], rows: Sequence[Row]) -> list[Path]:
-    """Write arm.json with the rows and arm.md with the tables; returns the paths.
+def network_table(machine: Machine, counted: Sequence[CountedNetwork]) -> Table:
+    """Return what whole networks take on a processor."""
+    title = f"{_title(machine)}: networks"
+    table = Table(title, ["", "million instructions", "million cycles"], note=_NOTE)
+    for network in counted:
+        taken = network.estimate
+        cycles = "" if taken.cycles is None else f"{taken.cycles / 1e6:.1f}"
+        table.rows.append([network.name, f"{taken.instructions / 1e6:.1f}", cycles])
+    return table
+
+
+def write(
+    folder: Path,
+    name: str,
+    facts: Mapping[str, str],
+    rows: Sequence[Row | NetworkRow],
+    shown: Sequence[Table],
+) -> list[Path]:
+    """Write NAME.json with the rows and NAME.md with the tables; returns the paths.
 
     Raises SnnError when the folder cannot be written to.
     """
     data = {"facts": dict(facts), "rows": [asdict(row) for row in rows]}
     listed = "".join(f"{key}: {value}  \n" for key, value in facts.items())
     texts = {
-        folder / "arm.json": json.dumps(data, indent=1) + "\n",
-        folder / "arm.md": "\n".join([listed, *(table.markdown() for table in tables(rows))]),
+        folder / f"{name}.json": json.dumps(data, indent=1) + "\n",
+        folder / f"{name}.md": "\n".join([listed, *(table.markdown() for table in shown)]),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,42 @@
+"""Kernels for ARM and those written by hand: exact, counted and modelled."""
+
+import shutil
+from importlib.util import find_spec
+
+import pytest
+
+from tvm_snn.bench.arm.kernels import INT8, KINDS, POPCOUNT, baselines, ours
+from tvm_snn.bench.arm.machines import MACHINES
+from tvm_snn.bench.layers_of_resnet18 import Layer
+
+TOOLS = "qemu-aarch64", "llvm-mca", "llvm-objdump", "gcc"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(map(shutil.which, TOOLS)) or find_spec("ziglang") is None,
+        reason="needs the packages qemu-user, llvm and gcc",
+    ),
+]
+LAYER = Layer(64, 128, 7, 1, 1)
+
+
+def test_hand_written_convolutions_are_right_and_take_what_they_must() -> None:
+    """Each checks its result. A register of signs takes 1.5 cycles, 16 products of bytes two."""
+    taken = {each.kind: each.estimate for each in baselines(LAYER, MACHINES["cortex-a72"])}
+    products = 9 * 64 * 128 * 49
+    popcount, int8 = taken[POPCOUNT].cycles, taken[INT8].cycles
+    assert popcount is not None
+    assert int8 is not None
+    assert 1.5 <= popcount / (products / 128) < 2.5
+    assert 2.0 <= int8 / (products / 16) < 2.5
+    assert taken[INT8].instructions > taken[POPCOUNT].instructions
+
+
+def test_pairs_of_channels_are_chosen_to_be_looked_up_and_ahead_of_counting() -> None:
+    ways = {each.way: each for each in ours(LAYER, KINDS[4], MACHINES["cortex-a72"])}
+    lookup, popcount = ways["subset_lookup"], ways["xnor_popcount"]
+    assert lookup.chosen
+    assert not popcount.chosen
+    assert lookup.estimate.cycles is not None
+    assert popcount.estimate.cycles is not None
+    assert lookup.estimate.cycles < popcount.estimate.cycles
