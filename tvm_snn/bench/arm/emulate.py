@@ -35,8 +35,10 @@ def compile_program(
     """
     macros = [f"-D{name}={value}" for name, value in defined.items()]
     cpu = f"-mcpu={machine.cpu.replace('-', '_')}"
-    linked = [] if library is None else [f"-I{library.parent}", library, "-lm"]
-    return _compile(machine, folder, ["-O2", cpu, *macros, source, *linked])
+    arguments: list[str | Path] = ["-O2", cpu, *macros, source]
+    if library is not None:
+        arguments += [f"-I{library.parent}", library, "-lm"]
+    return _compile(machine, folder, arguments)
 
 
 def _compile(machine: Machine, folder: Path, arguments: Sequence[str | Path]) -> Path:

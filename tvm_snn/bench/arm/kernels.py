@@ -77,7 +77,7 @@ def ours(layer: Layer, kind: Kind, machine: Machine) -> Iterator[Counted]:
     Raises VerificationError when one of them gives a wrong result.
     """
     data = pack(layer.image()) if kind.packed else layer.image()
-    weights = [layer.signs()]
+    weights: list[NDArray] = [layer.signs()]
     if kind.kernels is not None:
         weights = list(layer.weights(kind.kernels, kind.unit))
     operands = [data, *weights]
@@ -110,7 +110,7 @@ def baselines(layer: Layer, machine: Machine) -> Iterator[Counted]:
     by_taps = weight.transpose(0, 2, 3, 1)
     reference = OPERATORS["snn.binary_conv2d"].reference
     expected = reference(signs, weight, **layer.attrs) * scale
-    operands = {
+    operands: dict[str, list[NDArray]] = {
         POPCOUNT: [_bits(signs), _bits(by_taps), scale],
         INT8: [signs, by_taps, scale],
     }
