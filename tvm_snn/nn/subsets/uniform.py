@@ -12,7 +12,7 @@ class UniformSubset(SubsetPolicy):
 
     Source: Wang et al., "Sub-bit Neural Networks", ICCV 2021, ablation on ways to choose subsets
     (uniform index interval). With K = 2^tau the lowest bits - tau entries of every kernel are -1.
-    Raises ModelError when a unit has fewer than `size` patterns or more than 62 entries.
+    Raises ModelError when a unit has fewer than `size` patterns or more than 52 entries.
     """
 
     def __init__(
