@@ -63,5 +63,6 @@ class Display:
             self._console.print(
                 f"{row.stage} {row.epoch}/{epochs}: loss {row.train_loss:.3f}, "
                 f"accuracy {row.train_accuracy:.2%}, test loss {row.test_loss:.3f}, "
-                f"test accuracy {row.test_accuracy:.2%}, {row.seconds:.0f} s"
+                f"test accuracy {row.test_accuracy:.2%}, {row.seconds:.0f} s",
+                soft_wrap=True,
             )

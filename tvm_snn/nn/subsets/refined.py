@@ -37,13 +37,19 @@ class RefinedSubset(LearnedSubset):
         period: int = 25,
         threshold: float = 1e-3,
         limit: float = 3.0,
+        start: float = 1.0,
     ) -> None:
-        """Start from random kernels, drawn from `generator` or torch's global one."""
+        """Start from random kernels, drawn from `generator` or torch's global one.
+
+        `start` is the size of latent entries at first, and of those of a kernel that replaces
+        another: how far they are from flipping.
+        """
         kernels = self._drawn(size, unit_shape, generator)
         super().__init__(self._spelled_out(kernels), period, generator)
         self.threshold = threshold
         self.limit = limit
-        self.patterns = nn.Parameter(kernels.float())
+        self.start = start
+        self.patterns = nn.Parameter(start * kernels.float())
         self.register_buffer("learning", torch.zeros(()))
 
     def learned(self) -> tuple[Tensor, Tensor]:
@@ -81,7 +87,7 @@ class RefinedSubset(LearnedSubset):
                 taken.add(key)
                 place = repeated.pop(0)
                 memory[place] = kernel.to(memory.device)
-                self.patterns[place] = kernel.to(self.patterns)
+                self.patterns[place] = self.start * kernel.to(self.patterns)
         return memory
 
     def _drawn(self, size: int, unit_shape: UnitShape, generator: torch.Generator | None) -> Tensor:

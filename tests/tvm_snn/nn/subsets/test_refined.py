@@ -120,6 +120,14 @@ def test_a_subset_of_all_patterns_can_be_tidied():
     assert len(torch.unique(refined.subset.flatten(1), dim=0)) == 4
 
 
+def test_entries_start_as_far_from_flipping_as_was_asked_for():
+    refined = policy(period=1, start=0.25)
+    assert torch.equal(refined.patterns, 0.25 * refined.subset.float())
+    refined.patterns.data[5] = refined.patterns[1]
+    refined.advance(torch.zeros(1, 1, 3, 3))
+    assert torch.equal(refined.patterns, 0.25 * refined.subset.float())
+
+
 def test_patterns_are_clipped():
     refined = policy(period=1, limit=0.5)
     refined.advance(torch.zeros(1, 1, 3, 3))
