@@ -40,6 +40,11 @@ def pair_of_datasets() -> tuple[torch.utils.data.Dataset, torch.utils.data.Datas
     )
 
 
+def failing_data() -> Data:
+    """Raises, as user code may."""
+    raise ValueError("no disk")
+
+
 class Network(nn.Module):
     """A float stem, two sub-bit convolutions on signs, dropout and a classifier."""
 

@@ -25,7 +25,7 @@ def load_data(reference: str, folder: Path | None = None, augment: bool = True) 
 
     A function takes no arguments and returns a `Data`, or two torch data sets of
     (image (C, H, W), label): for training and for testing, labels counted from 0.
-    Raises DataError when there is none, or when the function returns something else.
+    Raises DataError when there is none, or when the function fails or returns something else.
     """
     if reference in DATA:
         return DATA[reference](folder, augment)
@@ -39,7 +39,11 @@ def load_data(reference: str, folder: Path | None = None, augment: bool = True) 
         found = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise DataError(f"There is no function {reference!r}: {error}.") from error
-    return _as_data(found(), reference)
+    try:
+        made = found()
+    except Exception as error:
+        raise DataError(f"{reference} failed: {type(error).__name__}: {error}.") from error
+    return _as_data(made, reference)
 
 
 def _as_data(found: Any, reference: str) -> Data:
@@ -51,9 +55,14 @@ def _as_data(found: Any, reference: str) -> Data:
             "or a pair of data sets with something in them: for training and for testing."
         )
     train, test = (DatasetSplit(part) for part in found)
-    labels = [int(label) for part in found for _, label in (part[i] for i in range(len(part)))]
-    image = found[0][0][0]
-    return Data(train, test, max(labels) + 1, tuple(image.shape))
+    return Data(train, test, _class_count(found), tuple(found[0][0][0].shape))
+
+
+def _class_count(parts: tuple[Any, Any]) -> int:
+    """From the list `classes` that torchvision's data sets have, else from all labels."""
+    if hasattr(parts[0], "classes"):
+        return len(parts[0].classes)
+    return 1 + max(int(part[i][1]) for part in parts for i in range(len(part)))
 
 
 __all__ = [

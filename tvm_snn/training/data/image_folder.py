@@ -14,6 +14,8 @@ _SUFFIXES = {".jpeg", ".jpg", ".png", ".bmp", ".webp"}
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1)
 _STD = torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1)
 _RESIZE = 256 / 224
+_LEFT_TO_RIGHT = 0
+"""Pillow's Image.Transpose.FLIP_LEFT_RIGHT."""
 
 
 def image_folder(folder: Path | None = None, augment: bool = True, size: int = 224) -> Data:
@@ -77,7 +79,7 @@ class _Images:
         left = int(_uniform(0, image.width - width + 1))
         top = int(_uniform(0, image.height - height + 1))
         cropped = image.resize((self.size, self.size), box=(left, top, left + width, top + height))
-        return cropped.transpose(0) if _uniform(0, 1) < 0.5 else cropped
+        return cropped.transpose(_LEFT_TO_RIGHT) if _uniform(0, 1) < 0.5 else cropped
 
     def _centre_crop(self, image: Any) -> Any:
         side = min(image.width, image.height) / _RESIZE

@@ -132,6 +132,7 @@ def test_any_function_may_give_the_data():
         ("no.module:data", "no function 'no.module:data'"),
         (f"{tiny.HERE}:float_network", "returned a Sequential"),
         ("image-folder", "--data-root"),
+        (f"{tiny.HERE}:failing_data", "failed: ValueError: no disk"),
     ],
 )
 def test_what_is_no_data_set_is_named(reference, message):
