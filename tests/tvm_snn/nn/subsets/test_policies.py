@@ -92,6 +92,8 @@ def test_moving_policies_move_and_the_others_do_not(name):
     if hasattr(moving.policy, "patterns"):
         # They start at +1 and -1, which is a long way from flipping.
         moving.policy.patterns.data.mul_(0.02)
+    if hasattr(moving.policy, "scores"):
+        moving.policy.scores.data.mul_(0.02)
     start = moving.subset.clone()
     assert not torch.equal(start, train(moving, 60)[-1])
     for still in ("vanilla", "uniform"):
