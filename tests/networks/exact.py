@@ -22,7 +22,16 @@ def make_exact(model: nn.Module, seed: int = 0) -> nn.Module:
     for module in model.modules():
         if isinstance(module, BinarizedConv2d):
             module.weight.copy_(torch.where(module.weight >= 0, 0.5, -0.5))
-        elif isinstance(module, nn.Conv2d | nn.Linear):
+        elif isinstance(module, nn.Linear) or (
+            isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)
+        ):
+            # Each output is one of the inputs, or its negative: sums of many would grow.
+            flat = module.weight.view(module.weight.shape[0], -1)
+            chosen = torch.randint(0, flat.shape[1], (flat.shape[0], 1), generator=generator)
+            flat.zero_().scatter_(1, chosen, draw(chosen, 0, 1).to(flat.dtype) * 2 - 1)
+            if module.bias is not None:
+                module.bias.copy_(draw(module.bias, -3, 3))
+        elif isinstance(module, nn.Conv2d):
             module.weight.copy_(draw(module.weight, -1, 1))
             if module.bias is not None:
                 module.bias.copy_(draw(module.bias, -3, 3))

@@ -55,7 +55,7 @@ def build_libraries(
     `soname` is how programs linked to the shared library will ask for it. Raises TargetError when
     there is no compiler for the target, or when it fails.
     """
-    driver = linker_command(target)
+    driver = _driver(target)
     for name, data in objects.items():
         (folder / name).write_bytes(data)
     names = list(objects)
@@ -64,9 +64,16 @@ def build_libraries(
         # A driver for C++ would take a file `.c` for C++.
         language = ["-x", "c"] if source.endswith(".c") else []
         _run([*driver, *_COMPILE, *language, source, "-o", names[-1]], folder)
-    _run([*driver, *_LINK, f"-Wl,-soname,{soname}", *names, "-lm", "-o", "shared.so"], folder)
+    named = ["-Xlinker", "-soname", "-Xlinker", soname]
+    _run([*driver, *_LINK, *named, *names, "-lm", "-o", "shared.so"], folder)
     _run([*_archiver(driver), "rcsD", "static.a", *names], folder)
     return Libraries((folder / "shared.so").read_bytes(), (folder / "static.a").read_bytes())
+
+
+def _driver(target: Target) -> list[str]:
+    command = linker_command(target)
+    # Where zig compiles for its own machine, it would use all that this processor has.
+    return [*command, "-mcpu=baseline"] if "ziglang" in command else command
 
 
 def _archiver(driver: list[str]) -> list[str]:

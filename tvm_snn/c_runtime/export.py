@@ -138,7 +138,7 @@ def _build(artifact: Artifact, prefix: str, header: str, soname: str, folder: Pa
         "exports.map": renamed(_EXPORTS, prefix),
     }
     for name, text in texts.items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / "stored.bin").write_bytes(layout.stored)
     objects = {"kernels.o": bare.object_file}
     return build_libraries(folder, ["api.c", "stored.S"], objects, target, soname)
@@ -160,7 +160,7 @@ def _described(title: str, specs: tuple[TensorSpec, ...]) -> list[str]:
 
 
 def _template(name: str) -> str:
-    return files(__package__).joinpath(name).read_text()
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _write(path: Path, data: bytes) -> None:

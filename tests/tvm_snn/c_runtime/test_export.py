@@ -10,7 +10,7 @@ import tvm_snn
 from tests.building import module, tensor
 from tests.compiled import small_inputs, small_network
 from tests.tvm_snn.c_runtime import programs
-from tvm_snn import capi, zoo
+from tvm_snn import capi, link, zoo
 from tvm_snn.c_runtime import CLibrary, export_c
 from tvm_snn.network import Network
 
@@ -48,14 +48,42 @@ def test_a_small_network_gives_the_same_bits(small_library: CLibrary) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [zoo.resnet20, zoo.vgg_small])
-@pytest.mark.parametrize("activations", ["W1A1", "W1A32"])
+@pytest.mark.parametrize(
+    ("make", "activations"),
+    [(zoo.resnet20, "W1A1"), (zoo.resnet20, "W1A32"), (zoo.vgg_small, "W1A1")],
+)
 def test_whole_networks_give_the_same_bits(make, activations: str, tmp_path: Path) -> None:
     examples = zoo.example_inputs("resnet20")
     model = make(tau=4, activations=activations)
     network = tvm_snn.compile(model, example_inputs=examples, verify=False)
     library = network.export_c(tmp_path / "net.so")
     assert_same_bits(network, library)
+
+
+def test_outputs_that_no_kernel_computes(tmp_path: Path) -> None:
+    """An input as it is, in another shape and twice, a constant, a scalar; and an unused input."""
+    table = relax.const(np.arange(600, dtype=np.int64))
+
+    def body(builder, x, _unused):
+        flat = builder.emit(relax.op.reshape(x, (6,)))
+        total = builder.emit(relax.op.sum(x))
+        return relax.Tuple([x, flat, x, table, total, relax.const(7.0)])
+
+    network = tvm_snn.compile(module([tensor("x", 2, 3), tensor('"?*/\\ü', 4)], body), verify=False)
+    library = network.export_c(tmp_path / "a,b c.so")
+    assert_same_bits(network, library)
+    assert [spec.name for spec in capi.load(library.shared).inputs] == ["x", '"?*/\\ü']
+    program = tmp_path / "program.c"
+    program.write_text(f'#include "{library.header.name}"\nint main(void) {{ return 0; }}\n')
+    programs.compile_program(program, tmp_path / "program", [library.static])
+
+
+def test_zig_makes_it_where_there_is_no_other_compiler(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(link, "get_cc", lambda: None)
+    network = tvm_snn.compile(
+        module([tensor("x", 4)], lambda builder, x: builder.emit(relax.op.exp(x))), verify=False
+    )
+    assert_same_bits(network, network.export_c(tmp_path / "net.so"))
 
 
 def test_what_comes_to_kernels_and_weights_is_small(small_library: CLibrary) -> None:
