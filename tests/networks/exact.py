@@ -8,11 +8,13 @@ from tvm_snn.nn.binarized_conv2d import BinarizedConv2d
 
 
 @torch.no_grad()
-def make_exact(model: nn.Module, seed: int = 0) -> nn.Module:
+def make_exact(model: nn.Module, seed: int = 0, threshold: float = 0.0) -> nn.Module:
     """Give a network of the zoo parameters that are small multiples of 1/2, and return it.
 
     On images of small integers all sums then are short binary fractions, also after averaging over
-    windows: no addition rounds. Factors and slopes of both signs and of zero occur.
+    windows: no addition rounds. Factors and slopes of both signs and of zero occur. Signs of zero
+    do, too, unless `threshold` moves all thresholds by less than the fractions' grid: for networks
+    whose stem is computed by minimal filtering, which does round.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -45,6 +47,9 @@ def make_exact(model: nn.Module, seed: int = 0) -> nn.Module:
             module.bias.copy_(draw(module.bias, -3, 3) / 2)
         elif isinstance(module, nn.PReLU):
             module.weight.copy_(draw(module.weight, 0, 1))
+    for name, module in model.named_modules():
+        if name.endswith("bias_in"):
+            module.bias.add_(threshold)
     return model
 
 

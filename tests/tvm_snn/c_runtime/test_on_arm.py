@@ -23,7 +23,8 @@ from tvm_snn.target import parse_target
 
 TARGETS = {"llvm -mcpu=cortex-a72": programs.aarch64, "pynq-z2": programs.armv7}
 CPUS = {"llvm -mcpu=cortex-a72": "cortex-a72", "pynq-z2": "cortex-a9"}
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("target", TARGETS)]
+both = pytest.mark.parametrize("target", TARGETS)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def check_symbols(library: CLibrary) -> None:
     assert max(map(int, versions)) <= 28
 
 
+@both
 def test_a_sub_bit_network_is_bit_exact(
     target: str, resnet20: Detected, build, tmp_path: Path
 ) -> None:
@@ -79,6 +81,16 @@ def test_a_sub_bit_network_is_bit_exact(
     np.testing.assert_array_equal(found, reference(artifact, [image])[0])
 
 
+def test_resnet18_is_bit_exact(build, tmp_path: Path) -> None:
+    model = make_exact(zoo.resnet18(tau=5), threshold=2.0**-9)
+    artifact = build(detect(model, (exact_image(1, 3, 64, 64),)), "pynq-z2")
+    image = exact_image(1, 3, 64, 64, seed=1).numpy()
+    (found,) = run(artifact, "pynq-z2", [image], tmp_path)
+    np.testing.assert_array_equal(found, reference(artifact, [image])[0])
+    assert len(np.unique(found)) > 100
+
+
+@both
 def test_layers_of_every_kind(target: str, build, tmp_path: Path) -> None:
     """Dense, sub-bit and binary layers, float activations among them, which may round."""
     artifact = build(detect(small_module()), target)
