@@ -25,6 +25,9 @@ from .sign_words import SignWords
 
 _CACHE_BYTES = 24 * 1024
 """Weights that stay in the first-level cache beside an image."""
+_SHORT = 4
+"""Steps of a row of taps whose loop LLVM unrolls; at strides it then spills, so that one loop over
+all taps is faster on ARM."""
 _JOBS = 16
 """Parallel jobs of a kernel, at least, where there are rows and blocks enough."""
 
@@ -160,6 +163,13 @@ class PopcountCore:
                 return
             taps, length = self._runs
             start(0)
+            strided = words.neon is not None and strides[1] > 1
+            if strided and flush == 0 and taps * length <= _SHORT:
+                with T.serial(kh * taps * length) as k:
+                    place = k // (taps * length), k // length % taps, k % length
+                    step(operands, counts, at, *place, masked)
+                end(0)
+                return
             with T.serial(-(-kh // height_)) as band:
                 start(1)
                 with T.serial(T.min(height_, kh - band * height_)) as i, T.serial(taps) as j:
