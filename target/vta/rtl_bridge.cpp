@@ -1,7 +1,10 @@
 // Runs the Verilated accelerator against a model of DRAM, for Python to drive in process.
 //
 // The memory answers reads in order after a latency, moves at most one word a cycle each way, and
-// may stall any channel at random: addresses, words and answers.
+// may stall any channel at random: addresses, words and answers. It holds data, which may be read
+// and written, and behind it programs, which may be read; anywhere else, it answers with an error.
+//
+// What the accelerator does on the bus is held against the rules of AXI4; the first breach is kept.
 
 #include <cstdint>
 #include <cstring>
@@ -27,12 +30,36 @@ struct Read {
 struct Write {
   uint32_t address;
   uint32_t words;
+  bool fault;
+};
+
+struct Answer {
+  uint64_t ready_at;
+  bool fault;
+};
+
+// What a channel offers; it may not change before it is taken.
+struct Offer {
+  bool valid;
+  bool taken;
+  uint64_t address;
+  uint64_t length;
+  bool operator==(const Offer& other) const {
+    return valid == other.valid && address == other.address && length == other.length;
+  }
 };
 
 class Simulation {
  public:
-  Simulation(uint8_t* dram, uint64_t size, uint32_t latency, uint32_t stall_percent, uint32_t seed)
-      : dram_(dram), size_(size), latency_(latency), stall_percent_(stall_percent), random_(seed) {
+  Simulation(uint8_t* dram, uint64_t data, uint64_t programs, uint64_t size, uint32_t latency,
+             uint32_t stall_percent, uint32_t seed)
+      : dram_(dram),
+        data_(data),
+        programs_(programs),
+        size_(size),
+        latency_(latency),
+        stall_percent_(stall_percent),
+        random_(seed) {
     top_ = std::make_unique<Vaccelerator>(&context_);
     top_->resetn = 0;
     for (int i = 0; i < 4; i++) cycle();
@@ -51,6 +78,8 @@ class Simulation {
     top_->s_axil_awvalid = top_->s_axil_wvalid = 0;
     cycle();
   }
+
+  const char* breach() const { return breach_; }
 
   uint32_t read_register(uint32_t address) {
     top_->s_axil_araddr = address;
@@ -86,8 +115,8 @@ class Simulation {
     top_->m_axi_arready = !stall_read_address_ && reads_.size() < 8;
     top_->m_axi_awready = !stall_write_address_ && writes_.size() < 4;
     top_->m_axi_wready = !stall_write_ && !writes_.empty();
-    top_->m_axi_bvalid = !answers_.empty() && answers_.front() <= now_;
-    top_->m_axi_bresp = 0;
+    top_->m_axi_bvalid = !answers_.empty() && answers_.front().ready_at <= now_;
+    top_->m_axi_bresp = top_->m_axi_bvalid && answers_.front().fault ? 2 : 0;
     top_->m_axi_rvalid = read;
     top_->m_axi_rresp = 0;
     top_->m_axi_rlast = 0;
@@ -95,7 +124,8 @@ class Simulation {
       const Read& head = reads_.front();
       top_->m_axi_rid = head.id;
       top_->m_axi_rlast = head.words == 1;
-      if (uint64_t(head.address) + kWordBytes <= size_) {
+      const uint64_t end = uint64_t(head.address) + kWordBytes;
+      if (end <= data_ || (head.address >= programs_ && end <= size_)) {
         std::memcpy(&top_->m_axi_rdata, dram_ + head.address, kWordBytes);
       } else {
         top_->m_axi_rresp = 2;
@@ -103,6 +133,7 @@ class Simulation {
     }
     top_->clock = 0;
     top_->eval();
+    check();
     const bool asked = top_->m_axi_arvalid && top_->m_axi_arready;
     const bool taken = read && top_->m_axi_rready;
     const bool wants_write = top_->m_axi_awvalid && top_->m_axi_awready;
@@ -110,7 +141,7 @@ class Simulation {
     const bool answered = top_->m_axi_bvalid && top_->m_axi_bready;
     const Read request{top_->m_axi_araddr, uint32_t(top_->m_axi_arlen) + 1, top_->m_axi_arid,
                        now_ + latency_};
-    const Write write_request{top_->m_axi_awaddr, uint32_t(top_->m_axi_awlen) + 1};
+    const Write write_request{top_->m_axi_awaddr, uint32_t(top_->m_axi_awlen) + 1, false};
     if (written) write_word();
     if (answered) answers_.pop_front();
     top_->clock = 1;
@@ -129,32 +160,75 @@ class Simulation {
     now_++;
   }
 
+  void breach(const char* rule) {
+    if (!breach_) breach_ = rule;
+  }
+
+  void check_stable(Offer& last, const Offer& now, const char* rule) {
+    if (last.valid && !last.taken && !(last == now)) breach(rule);
+    last = now;
+  }
+
+  static bool legal_burst(uint64_t address, uint64_t words) {
+    const uint64_t last = address + words * kWordBytes - 1;
+    return address % kWordBytes == 0 && address / 4096 == last / 4096;
+  }
+
+  void check() {
+    const Offer read{bool(top_->m_axi_arvalid), bool(top_->m_axi_arready), top_->m_axi_araddr,
+                     uint64_t(top_->m_axi_arlen) << 1 | top_->m_axi_arid};
+    const Offer write{bool(top_->m_axi_awvalid), bool(top_->m_axi_awready), top_->m_axi_awaddr,
+                      top_->m_axi_awlen};
+    uint64_t word = 0;
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&top_->m_axi_wdata);
+    for (uint32_t i = 0; i < kWordBytes; i++) word = word * 0x100000001b3 + bytes[i];
+    const Offer data{bool(top_->m_axi_wvalid), bool(top_->m_axi_wready), word,
+                     uint64_t(top_->m_axi_wstrb) << 1 | top_->m_axi_wlast};
+    check_stable(last_read_, read, "a read address changed before it was taken");
+    check_stable(last_write_, write, "a write address changed before it was taken");
+    check_stable(last_data_, data, "a written word changed before it was taken");
+    if (read.valid && !legal_burst(read.address, top_->m_axi_arlen + 1))
+      breach("a read burst crosses a 4 KiB border or is not aligned");
+    if (write.valid && !legal_burst(write.address, top_->m_axi_awlen + 1))
+      breach("a write burst crosses a 4 KiB border or is not aligned");
+    if (data.valid && data.taken && top_->m_axi_wlast != (writes_.front().words == 1))
+      breach("wlast is not at the end of a write burst");
+    if (!top_->resetn && (read.valid || write.valid || data.valid))
+      if (now_ > 0) breach("something is offered during reset");
+  }
+
   void write_word() {
     Write& head = writes_.front();
     uint8_t bytes[kWordBytes];
     std::memcpy(bytes, &top_->m_axi_wdata, kWordBytes);
     for (uint32_t i = 0; i < kWordBytes; i++) {
       const bool enabled = (uint64_t(top_->m_axi_wstrb) >> i) & 1;
-      if (enabled && uint64_t(head.address) + i < size_) dram_[head.address + i] = bytes[i];
+      if (!enabled) continue;
+      if (uint64_t(head.address) + i < data_) dram_[head.address + i] = bytes[i];
+      else head.fault = true;
     }
     head.address += kWordBytes;
     if (--head.words == 0) {
+      answers_.push_back({now_ + latency_, head.fault});
       writes_.pop_front();
-      answers_.push_back(now_ + latency_);
     }
   }
 
   VerilatedContext context_;
   std::unique_ptr<Vaccelerator> top_;
   uint8_t* dram_;
-  uint64_t size_;
+  uint64_t data_;      // data lies before this address
+  uint64_t programs_;  // programs from here
+  uint64_t size_;      // to here
   uint32_t latency_;
   uint32_t stall_percent_;
   std::mt19937 random_;
   uint64_t now_ = 0;
   std::deque<Read> reads_;
   std::deque<Write> writes_;
-  std::deque<uint64_t> answers_;
+  std::deque<Answer> answers_;
+  Offer last_read_{}, last_write_{}, last_data_{};
+  const char* breach_ = nullptr;
   bool stall_read_ = false;
   bool stall_read_address_ = false;
   bool stall_write_address_ = false;
@@ -165,9 +239,13 @@ class Simulation {
 
 extern "C" {
 
-void* simulation_create(uint8_t* dram, uint64_t size, uint32_t latency, uint32_t stall_percent,
-                        uint32_t seed) {
-  return new Simulation(dram, size, latency, stall_percent, seed);
+void* simulation_create(uint8_t* dram, uint64_t data, uint64_t programs, uint64_t size,
+                        uint32_t latency, uint32_t stall_percent, uint32_t seed) {
+  return new Simulation(dram, data, programs, size, latency, stall_percent, seed);
+}
+
+const char* simulation_breach(void* simulation) {
+  return static_cast<Simulation*>(simulation)->breach();
 }
 
 void simulation_destroy(void* simulation) { delete static_cast<Simulation*>(simulation); }

@@ -30,7 +30,12 @@ def as_markdown() -> str:
 
 def as_system_verilog() -> str:
     """Return what modules include: numbers of opcodes, positions of fields, functions."""
-    lines = ["// Made from the instruction set's table; do not edit."]
+    lines = [
+        "// Made from the instruction set's table; do not edit.",
+        "  // No module uses every name.",
+        "  // verilator lint_off UNUSEDPARAM",
+        "  // verilator lint_off UNUSEDSIGNAL",
+    ]
     for opcode in INSTRUCTIONS:
         lines.append(f"  localparam logic [3:0] OP_{opcode.mnemonic} = 4'd{opcode.number};")
     for name, value in _header_positions().items():
@@ -42,7 +47,8 @@ def as_system_verilog() -> str:
                 prefix = f"{opcode.mnemonic}_{name.upper()}"
                 lines.append(f"  localparam int {prefix}_LSB = {position};")
                 lines.append(f"  localparam int {prefix}_BITS = {field.bits};")
-    return "\n".join([*lines, *_functions(), ""])
+    lint = ["  // verilator lint_on UNUSEDSIGNAL", "  // verilator lint_on UNUSEDPARAM"]
+    return "\n".join([*lines, *_functions(), *lint, ""])
 
 
 def _header_positions() -> dict[str, int]:
@@ -76,16 +82,14 @@ def _functions() -> list[str]:
         for field, position in opcode.positions().values():
             end = position + field.bits
             if field.least:
-                conditions.append(f"instruction[{end - 1}:{position}] >= {field.least}")
-        conditions.append(f"instruction[{INSTRUCTION_BITS - 1}:{end}] == 0")
+                conditions.append(f"code[{end - 1}:{position}] >= {field.least}")
+        conditions.append(f"code[{INSTRUCTION_BITS - 1}:{end}] == 0")
         fields[name] = " && ".join(conditions)
     return [
         *_token_functions(),
         *_by_opcode("logic", "is_opcode", "logic [3:0] opcode", "opcode", opcodes),
         *_by_opcode("logic [4:0]", "engines_of", "logic [3:0] opcode", "opcode", engines),
-        *_by_opcode(
-            "logic", "has_legal_fields", "logic [127:0] instruction", "instruction[3:0]", fields
-        ),
+        *_by_opcode("logic", "has_legal_fields", "logic [127:0] code", "code[3:0]", fields),
     ]
 
 

@@ -83,8 +83,12 @@ module accelerator #(
   logic [2:0] trap;
   logic [31:0] program_address, program_length;
   logic [COUNTERS*32-1:0] counters;
-  logic reset;
-  assign reset = clear || !resetn;
+  // A trap stops every engine; a run begins with engines, queues, tokens and slots as after a
+  // reset. The bus may not be reset: what is under way there is brought to its end (`abandon`).
+  logic reset, abandon, bus_quiet, starting, begin_run;
+  assign abandon = clear || trap != 0;
+  assign reset = !resetn || abandon || start;
+  assign begin_run = starting && bus_quiet;
 
   control_registers #(
       .COUNTERS(COUNTERS)
@@ -109,6 +113,7 @@ module accelerator #(
       .rready(s_axil_rready),
       .start,
       .clear,
+      .bus_quiet,
       .program_address,
       .program_length,
       .running,
@@ -123,7 +128,7 @@ module accelerator #(
   logic [31:0] fetch_address;
   logic [23:0] fetch_words;
   logic [BUS_BYTES*8-1:0] fetch_word;
-  logic [4:0] push, full, empty, pop, busy, waiting;
+  logic [4:0] push, full, empty, pop, busy;
   logic [127:0] instruction, head[5];
 
   fetch #(
@@ -131,7 +136,7 @@ module accelerator #(
   ) fetch_engine (
       .clock,
       .reset,
-      .start,
+      .start(begin_run),
       .program_address,
       .program_length,
       .finished(fetched),
@@ -173,7 +178,7 @@ module accelerator #(
     end
   end
 
-  logic [4:0] begin_work, engine_done, stop_all;
+  logic [4:0] begin_work, engine_done;
   for (genvar e = 0; e < 5; e++) begin : engine
     logic [4:0] needed, owed;
     logic second;
@@ -182,32 +187,35 @@ module accelerator #(
     assign needed = channels_in(3'(e), second ? head[e][SECOND_WAIT_LSB+:4] : head[e][WAIT_LSB+:4]);
     assign owed = channels_out(3'(e), second ? head[e][SECOND_POST_LSB+:4] : head[e][POST_LSB+:4]);
     sequencer #(.INPUTS(5), .OUTPUTS(5)) steps (
-        .clock, .reset, .stop(trap != 0), .available(!empty[e]), .needed, .owed,
-        .present(present[e]), .take(take[e]), .room(room[e]), .put(put[e]),
-        .start(begin_work[e]), .done(engine_done[e]), .pop(pop[e]), .busy(busy[e]),
-        .waiting(waiting[e])
+        .clock, .reset, .available(!empty[e]), .needed, .owed, .present(present[e]),
+        .take(take[e]), .room(room[e]), .put(put[e]), .start(begin_work[e]),
+        .done(engine_done[e]), .pop(pop[e]), .busy(busy[e])
     );
   end
 
   // ---------------------------------------------------------------- memory bus
-  logic load_start, load_idle, load_valid, load_ready;
+  logic load_start, reader_ready, load_valid, load_ready;
+  logic unused_ready, unused_idle;
   logic [31:0] load_address;
   logic [23:0] load_words;
   logic [BUS_BYTES*8-1:0] load_word;
-  logic [1:0] ar_valid, ar_ready, r_ready, read_fault;
+  logic [1:0] ar_valid, ar_ready, r_ready, read_fault, read_quiet;
+  logic writer_idle;
   logic [31:0] ar_address[2];
   logic [7:0] ar_length[2];
 
   axi_reader #(.BUS_BYTES(BUS_BYTES)) fetch_reader (
-      .clock, .reset, .start(fetch_start), .address(fetch_address), .words(fetch_words),
-      .idle(fetch_idle), .word_valid(fetch_valid), .word_ready(fetch_ready), .word(fetch_word),
+      .clock, .resetn, .abandon, .start(fetch_start), .address(fetch_address),
+      .words(fetch_words), .ready(unused_ready), .idle(fetch_idle), .quiet(read_quiet[0]),
+      .word_valid(fetch_valid), .word_ready(fetch_ready), .word(fetch_word),
       .fault(read_fault[0]), .arvalid(ar_valid[0]), .arready(ar_ready[0]),
       .araddr(ar_address[0]), .arlen(ar_length[0]), .rvalid(m_axi_rvalid && !m_axi_rid),
       .rready(r_ready[0]), .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast)
   );
   axi_reader #(.BUS_BYTES(BUS_BYTES)) load_reader (
-      .clock, .reset, .start(load_start), .address(load_address), .words(load_words),
-      .idle(load_idle), .word_valid(load_valid), .word_ready(load_ready), .word(load_word),
+      .clock, .resetn, .abandon, .start(load_start), .address(load_address), .words(load_words),
+      .ready(reader_ready), .idle(unused_idle), .quiet(read_quiet[1]), .word_valid(load_valid),
+      .word_ready(load_ready), .word(load_word),
       .fault(read_fault[1]), .arvalid(ar_valid[1]), .arready(ar_ready[1]),
       .araddr(ar_address[1]), .arlen(ar_length[1]), .rvalid(m_axi_rvalid && m_axi_rid),
       .rready(r_ready[1]), .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast)
@@ -223,8 +231,9 @@ module accelerator #(
   assign m_axi_rready = r_ready[m_axi_rid];
   always_ff @(posedge clock) begin
     granted <= chosen;
-    locked <= m_axi_arvalid && !m_axi_arready && !reset;
+    locked <= m_axi_arvalid && !m_axi_arready && resetn;
   end
+  assign bus_quiet = read_quiet == '1 && writer_idle;
 
   // ---------------------------------------------------------------- activation banks
   logic [3:0] load_bank_enable, store_bank_enable;
@@ -288,6 +297,7 @@ module accelerator #(
       .pitch(load_head[LDACT_PITCH_LSB+:LDACT_PITCH_BITS]),
       .stride(load_head[LDACT_STRIDE_LSB+:LDACT_STRIDE_BITS]),
       .reader_start(load_start),
+      .reader_ready,
       .reader_address(load_address),
       .reader_words(load_words),
       .word_valid(load_valid),
@@ -339,11 +349,13 @@ module accelerator #(
   logic [3:0] pad_top, pad_left;
   logic [9:0] height, width, out_width;
   logic [13:0] pitch;
+  logic shaped;  // there was a SHAPE in this run
   wire [127:0] response_head = head[RESPONSE];
   wire is_shape = response_head[3:0] == OP_SHAPE;
   wire is_resp = response_head[3:0] == OP_RESP;
-  always_ff @(posedge clock)
+  always_ff @(posedge clock) begin
     if (begin_work[RESPONSE] && is_shape) begin
+      shaped <= 1'b1;
       column_mode <= response_head[SHAPE_WINDOW_LSB];
       stride_two <= response_head[SHAPE_STRIDE_LSB+1];
       pad_top <= response_head[SHAPE_PAD_TOP_LSB+:4];
@@ -354,16 +366,21 @@ module accelerator #(
       pitch <= response_head[SHAPE_PITCH_LSB+:14];
       paired <= response_head[SHAPE_PARTS_LSB];
     end
+    if (reset) shaped <= 1'b0;
+  end
 
-  wire [13:0] run_line = is_resp ? response_head[RESP_LINE_LSB+:14] : response_head[BCONV_LINE_LSB+:14];
-  wire [7:0] run_blocks = is_resp ? response_head[RESP_BLOCKS_LSB+:8] : response_head[BCONV_BLOCKS_LSB+:8];
+  wire [13:0] run_line =
+      is_resp ? response_head[RESP_LINE_LSB+:14] : response_head[BCONV_LINE_LSB+:14];
+  wire [7:0] run_blocks =
+      is_resp ? response_head[RESP_BLOCKS_LSB+:8] : response_head[BCONV_BLOCKS_LSB+:8];
   wire [9:0] run_y = is_resp ? response_head[RESP_Y_LSB+:10] : response_head[BCONV_Y_LSB+:10];
   wire [9:0] run_x = is_resp ? response_head[RESP_X_LSB+:10] : response_head[BCONV_X_LSB+:10];
-  wire [15:0] run_count = is_resp ? response_head[RESP_COUNT_LSB+:16] : response_head[BCONV_COUNT_LSB+:16];
+  wire [15:0] run_count =
+      is_resp ? response_head[RESP_COUNT_LSB+:16] : response_head[BCONV_COUNT_LSB+:16];
   wire [7:0] run_kernels = response_head[RESP_KERNELS_LSB+:8];
   wire [15:0] run_tiles = 16'((17'(run_count) + 17'(PIXELS - 1)) / 17'(PIXELS));
 
-  logic loader_idle, window_fault, windows_free, windows_filled, window_some;
+  logic loader_idle, window_fault, windows_free, windows_taken, windows_filled, window_some;
   logic [8:0] tap_enable;
   logic [9*LANE_BITS-1:0] tap_lane;
   logic [9*VECTOR_BITS-1:0] tap_data;
@@ -400,6 +417,7 @@ module accelerator #(
       .tap_slot,
       .tap_part,
       .slot_free(windows_free),
+      .slot_taken(windows_taken),
       .slot_filled(windows_filled)
   );
 
@@ -468,12 +486,13 @@ module accelerator #(
       .file_kernel(file_write_kernel),
       .file_data(file_write_data)
   );
-  assign engine_done[RESPONSE] = loader_idle && responses_idle && (is_shape || is_resp || !window_some);
+  assign engine_done[RESPONSE] =
+      loader_idle && responses_idle && (is_shape || is_resp || !window_some);
 
   // ---------------------------------------------------------------- gather
   wire [127:0] gather_head = head[GATHER];
   wire is_bconv = gather_head[3:0] == OP_BCONV;
-  logic gather_idle, gather_active, source_taken, source_done;
+  logic gather_idle, gather_active, gather_fault, source_taken, source_done;
   logic banks_free, bank_taken, bank_filled, bank_some, bank_done;
   logic file_read_slot;
   logic [ADDERS*CHANNELS*KERNEL_BITS-1:0] file_kernels;
@@ -495,6 +514,7 @@ module accelerator #(
       .start(begin_work[GATHER]),
       .idle(gather_idle),
       .active(gather_active),
+      .address_fault(gather_fault),
       .binary(is_bconv),
       .line(is_bconv ? gather_head[BCONV_KERNEL_LINE_LSB+:16] : gather_head[GATH_LINE_LSB+:16]),
       .groups(is_bconv ? gather_head[BCONV_GROUPS_LSB+:10] : gather_head[GATH_GROUPS_LSB+:10]),
@@ -559,7 +579,7 @@ module accelerator #(
   );
   slot_counter #(.INITIAL(2)) windows_free_counter (
       .clock, .reset, .enter(response_window_done || gather_window_done),
-      .leave(windows_filled), .some(windows_free)
+      .leave(windows_taken), .some(windows_free)
   );
   slot_counter file_some_counter (
       .clock, .reset, .enter(file_filled), .leave(!is_bconv && source_taken), .some(file_some)
@@ -575,7 +595,7 @@ module accelerator #(
   );
 
   // ---------------------------------------------------------------- accumulators and ALU
-  logic alu_idle, alu_bank, alu_bank_q;
+  logic alu_idle, alu_fault, alu_bank, alu_bank_q;
   logic [GROUP_BITS-1:0] alu_group;
   always_ff @(posedge clock) alu_bank_q <= alu_bank;
   for (genvar b = 0; b < 2; b++) begin : accumulator_bank
@@ -608,6 +628,7 @@ module accelerator #(
       .reset,
       .start(begin_work[ALU_ENGINE]),
       .idle(alu_idle),
+      .address_fault(alu_fault),
       .tiles(alu_head[ALU_TILES_LSB+:12]),
       .groups(alu_head[ALU_GROUPS_LSB+:10]),
       .parameter_line(alu_head[ALU_PARAMETER_LSB+:10]),
@@ -643,7 +664,7 @@ module accelerator #(
 
   // ---------------------------------------------------------------- store
   logic store_read, store_idle, store_fault;
-  logic writer_start, writer_idle, write_fault, write_valid, write_ready;
+  logic writer_start, write_fault, write_valid, write_ready;
   logic [23:0] writer_words;
   logic [BUS_BYTES*8-1:0] write_word;
   logic [BUS_BYTES-1:0] write_strobe;
@@ -691,7 +712,6 @@ module accelerator #(
       .vector_line(store_vector),
       .writer_start,
       .writer_words,
-      .writer_idle,
       .word_valid(write_valid),
       .word_ready(write_ready),
       .word(write_word),
@@ -701,10 +721,11 @@ module accelerator #(
       .bank_request(store_bank_request),
       .bank_granted(1'b1)
   );
-  assign engine_done[STORE] = store_idle;
+  // A token says that what was stored is in memory.
+  assign engine_done[STORE] = store_idle && (store_head[POST_LSB+:4] == 0 || writer_idle);
 
   axi_writer #(.BUS_BYTES(BUS_BYTES)) store_writer (
-      .clock, .reset, .start(writer_start),
+      .clock, .resetn, .abandon, .start(writer_start),
       .address(is_planes ? store_head[STPLN_ADDRESS_LSB+:32] : store_head[STVEC_ADDRESS_LSB+:32]),
       .words(writer_words), .idle(writer_idle), .word_valid(write_valid),
       .word_ready(write_ready), .word(write_word), .strobe(write_strobe), .fault(write_fault),
@@ -720,15 +741,30 @@ module accelerator #(
   always_comb begin
     configuration_fault = 1'b0;
     if (begin_work[LOAD] && !is_ldact && load_head[LOAD_MEMORY_LSB+:2] == 2'd1)
-      configuration_fault = configuration_fault || load_head[LOAD_PLANES_LSB+:4] == 0
+      configuration_fault = load_head[LOAD_PLANES_LSB+:4] == 0
           || load_head[LOAD_PLANES_LSB+:4] > 4'(INDEX_BITS);
-    if (begin_work[RESPONSE] && is_resp) configuration_fault = configuration_fault || run_kernels > 8'(RESPONSES);
+    if (begin_work[RESPONSE] && is_resp)
+      configuration_fault = configuration_fault || run_kernels > 8'(RESPONSES);
+    if (begin_work[RESPONSE] && !is_shape)
+      configuration_fault = configuration_fault || !shaped;
     if (begin_work[GATHER])
       configuration_fault = configuration_fault || (is_bconv ? gather_head[BCONV_GROUPS_LSB+:10]
           : gather_head[GATH_GROUPS_LSB+:10]) > 10'(GROUPS);
     if (begin_work[ALU_ENGINE])
       configuration_fault = configuration_fault || alu_head[ALU_GROUPS_LSB+:10] > 10'(GROUPS);
   end
+
+  // The subset of a run, or of both parts of paired units, past the end of its memory.
+  wire [9:0] subset_end = 10'(response_head[RESP_SUBSET_LSB+:8])
+      + (paired ? {1'b0, run_kernels, 1'b0} : 10'(run_kernels));
+  wire subset_fault = begin_work[RESPONSE] && is_resp && subset_end > 10'(SUBSET_LINES);
+
+  // Addresses in DRAM are multiples of the bus width.
+  localparam int WORD_BITS = $clog2(BUS_BYTES);
+  wire load_unaligned = begin_work[LOAD] && (is_ldact ? load_head[LDACT_ADDRESS_LSB+:WORD_BITS]
+      : load_head[LOAD_ADDRESS_LSB+:WORD_BITS]) != 0;
+  wire store_unaligned = writer_start && (is_planes ? store_head[STPLN_ADDRESS_LSB+:WORD_BITS]
+      : store_head[STVEC_ADDRESS_LSB+:WORD_BITS]) != 0;
 
   // Nothing moves for as long as no memory should take: the engines wait for each other.
   localparam int PATIENCE_BITS = 16;
@@ -739,24 +775,30 @@ module accelerator #(
       || vector_write || load_bank_request || store_bank_request;
   wire deadlock = running && &still;
 
-  wire done = fetched && empty == '1 && busy == '0;
+  wire done = fetched && empty == '1 && busy == '0 && writer_idle;
   always_ff @(posedge clock) begin
     still <= moving || !running ? '0 : still + 1'b1;
+    if (begin_run) starting <= 1'b0;
     if (start) begin
+      starting <= 1'b1;
       running <= 1'b1;
       finished <= 1'b0;
+      trap <= '0;
     end else if (running && trap == 0) begin
       if (opcode_fault) trap <= 3'd1;
       else if (field_fault || configuration_fault) trap <= 3'd2;
-      else if (load_fault || store_fault || window_fault) trap <= 3'd3;
-      else if (|read_fault || write_fault) trap <= 3'd4;
+      else if (load_fault || store_fault || window_fault || gather_fault || alu_fault
+               || subset_fault)
+        trap <= 3'd3;
+      else if (|read_fault || write_fault || load_unaligned || store_unaligned) trap <= 3'd4;
       else if (deadlock) trap <= 3'd5;
       else if (done) begin
         running <= 1'b0;
         finished <= 1'b1;
       end
     end else if (trap != 0) running <= 1'b0;
-    if (reset) begin
+    if (clear || !resetn) begin
+      starting <= 1'b0;
       running <= 1'b0;
       finished <= 1'b0;
       trap <= '0;
@@ -769,7 +811,7 @@ module accelerator #(
     busy[GATHER] && !gather_active && !banks_free,                   // 11 gather: no bank
     busy[GATHER] && !gather_active && banks_free,                    // 10 gather: no responses
     busy[RESPONSE] && !response_active && !file_free,                // 9 response: no slot
-    busy[RESPONSE] && !response_active && file_free && !window_some, // 8 response: no windows
+    busy[RESPONSE] && !response_active && file_free && !window_some,  // 8 response: no windows
     m_axi_wvalid && m_axi_wready,                                    // 7 words written
     m_axi_rvalid && m_axi_rready,                                    // 6 words read
     busy[STORE],                                                     // 5
@@ -782,7 +824,7 @@ module accelerator #(
   always_ff @(posedge clock)
     for (int i = 0; i < COUNTERS; i++) begin
       if (counted[i]) counter[i] <= counter[i] + 32'd1;
-      if (start || reset) counter[i] <= '0;
+      if (start || clear || !resetn) counter[i] <= '0;
     end
   always_comb for (int i = 0; i < COUNTERS; i++) counters[32*i+:32] = counter[i];
 endmodule

@@ -21,6 +21,7 @@ module alu_engine #(
 
     input  logic        start,
     output logic        idle,
+    output logic        address_fault,
     input  logic [11:0] tiles,
     input  logic [ 9:0] groups,
     input  logic [ 9:0] parameter_line,
@@ -59,10 +60,13 @@ module alu_engine #(
   localparam int CHANNEL_BITS = $clog2(CHANNELS);
   localparam int PIXEL_BITS = $clog2(PIXELS + 1);
 
-  function automatic logic signed [31:0] saturate(input logic signed [55:0] value);
+  localparam int PRODUCT_BITS = ACCUMULATOR_BITS + 17;  // with a 16-bit scale, and a bias added
+  localparam int WIDE_BITS = 48;
+
+  function automatic logic signed [31:0] saturate(input logic signed [WIDE_BITS-1:0] value);
     saturate = value[31:0];
-    if (value > 56'sh7fffffff) saturate = 32'sh7fffffff;
-    if (value < -56'sh80000000) saturate = -32'sh80000000;
+    if (value[WIDE_BITS-1:31] != {(WIDE_BITS-31){value[WIDE_BITS-1]}})
+      saturate = {value[WIDE_BITS-1], {31{!value[WIDE_BITS-1]}}};
   endfunction
 
   // Stage 0: which output of which tile.
@@ -71,16 +75,26 @@ module alu_engine #(
   logic [9:0] group0;
   logic [ADDER_BITS-1:0] adder0;
   logic [CHANNEL_BITS-1:0] column0;
-  logic [11:0] plane0, residual0;
-  logic [9:0] parameter0;
-  logic [13:0] block0, pixel0;  // vector lines of the block's first tile; of the tile
-  logic bank0;
-  logic flushing, vector_pending;
+  logic [12:0] plane0, residual0;
+  logic [10:0] parameter0;
+  logic [15:0] block0, pixel0;  // vector lines of the block's first tile; of the tile
+  logic bank0, flushing;
+  // Cycles until vectors may be complete again: those before take PIXELS cycles to be written.
+  logic [PIXEL_BITS-1:0] hold;
 
   wire last_adder = adder0 == ADDER_BITS'(ADDERS - 1);
   wire last_of_tile = last_adder && group0 + 10'd1 == groups;
   wire closes = vector != 0 && (column0 == CHANNEL_BITS'(CHANNELS - 1) || last_of_tile);
-  wire go = running && bank_ready && !(closes && vector_pending);
+  wire go = running && bank_ready && !(closes && hold != '0);
+  wire [17:0] block_lines = 18'(tiles) * 18'(PIXELS);
+  wire [16:0] vector0 = 17'(block0) + 17'(pixel0);
+
+  // Lines past a memory's end.
+  assign address_fault = (go && parameter0 >= 11'(OUTPUTS))
+      || (go && residual && residual0 >= 13'(RESIDUAL_LINES))
+      || (go && plane != 0 && plane0 >= 13'(PLANE_LINES))
+      || (go && closes && vector0 + 17'(PIXELS) > 17'(VECTOR_LINES))
+      || (start && vector != 0 && block_lines > 18'(VECTOR_LINES));
 
   assign read_enable = go;
   assign bank = bank0;
@@ -96,10 +110,10 @@ module alu_engine #(
       group0 <= '0;
       adder0 <= '0;
       column0 <= '0;
-      plane0 <= plane_line;
-      residual0 <= residual_line;
-      parameter0 <= parameter_line;
-      block0 <= vector_line;
+      plane0 <= 13'(plane_line);
+      residual0 <= 13'(residual_line);
+      parameter0 <= 11'(parameter_line);
+      block0 <= 16'(vector_line);
       pixel0 <= '0;
     end
     if (go) begin
@@ -109,21 +123,24 @@ module alu_engine #(
       plane0 <= plane0 + 1'b1;
       residual0 <= residual0 + 1'b1;
       parameter0 <= parameter0 + 1'b1;
-      if (closes) block0 <= block0 + 14'(tiles * PIXELS);
+      if (closes) block0 <= block0 + 16'(block_lines);
       if (last_of_tile) begin
         group0 <= '0;
         column0 <= '0;
-        parameter0 <= parameter_line;
-        block0 <= vector_line;
-        pixel0 <= pixel0 + 14'(PIXELS);
+        parameter0 <= 11'(parameter_line);
+        block0 <= 16'(vector_line);
+        pixel0 <= pixel0 + 16'(PIXELS);
         bank0 <= !bank0;
         tiles_left <= tiles_left - 1'b1;
         if (tiles_left == 12'd1) running <= 1'b0;
       end
     end
+    if (hold != '0) hold <= hold - 1'b1;
+    if (go && closes) hold <= PIXEL_BITS'(PIXELS - 1);
     if (reset) begin
       running <= 1'b0;
       bank0 <= 1'b0;
+      hold <= '0;
     end
   end
 
@@ -131,8 +148,8 @@ module alu_engine #(
   logic [STAGES-1:0] valid;
   logic [STAGES-1:0] close;
   logic [CHANNEL_BITS-1:0] column[STAGES];
-  logic [11:0] plane_at[STAGES];
-  logic [13:0] vector_at[STAGES];
+  logic [$clog2(PLANE_LINES)-1:0] plane_at[STAGES];
+  logic [$clog2(VECTOR_LINES)-1:0] vector_at[STAGES];
   logic [ADDER_BITS-1:0] adder1;
   logic [127:0] given[STAGES-1];  // as seen from stage 2 on
   logic [PIXELS*16-1:0] residuals2, residuals3;
@@ -140,8 +157,8 @@ module alu_engine #(
     valid <= {valid[STAGES-2:0], go};
     close <= {close[STAGES-2:0], closes};
     column[0] <= column0;
-    plane_at[0] <= plane0;
-    vector_at[0] <= block0 + pixel0;
+    plane_at[0] <= $clog2(PLANE_LINES)'(plane0);
+    vector_at[0] <= $clog2(VECTOR_LINES)'(vector0);
     adder1 <= adder0;
     for (int i = 1; i < STAGES; i++) begin
       column[i] <= column[i-1];
@@ -158,41 +175,48 @@ module alu_engine #(
   logic [PIXELS*ACTIVATION_BITS-1:0] made;
   for (genvar p = 0; p < PIXELS; p++) begin : pixel
     logic signed [ACCUMULATOR_BITS-1:0] accumulator;
-    logic signed [55:0] product2, shifted2;
+    logic signed [PRODUCT_BITS-1:0] product2;
+    logic signed [PRODUCT_BITS:0] doubled2, shifted2;
     logic signed [31:0] value3, value4, value5, value6;
-    logic signed [55:0] slope5;
+    logic signed [WIDE_BITS-1:0] slope5;
     logic signed [31:0] rectified, bounded;
+    wire signed [31:0] low = 32'($signed(given[3][111:96]));
+    wire signed [31:0] high = 32'($signed(given[3][127:112]));
     assign accumulator = accumulators[(32'(adder1)*PIXELS+p)*ACCUMULATOR_BITS+:ACCUMULATOR_BITS];
-    assign shifted2 = (product2 + (shift == 0 ? 56'sd0 : 56'sd1 <<< (shift - 5'd1))) >>> shift;
+    // Half of what is shifted out last is added: rounds to the nearest, halves upwards.
+    assign doubled2 = $signed({product2, 1'b0}) >>> shift;
+    assign shifted2 = (doubled2 + (PRODUCT_BITS + 1)'(1)) >>> 1;
     always_ff @(posedge clock) begin
       product2 <= affine
-          ? 56'(accumulator) * 56'($signed(parameters[15:0])) + 56'($signed(parameters[63:32]))
-          : 56'(accumulator);
-      value3 <= affine ? saturate(shifted2) : product2[31:0];
+          ? PRODUCT_BITS'(accumulator) * PRODUCT_BITS'($signed(parameters[15:0]))
+              + PRODUCT_BITS'($signed(parameters[63:32]))
+          : PRODUCT_BITS'(accumulator);
+      value3 <= affine ? saturate(WIDE_BITS'(shifted2)) : product2[31:0];
       value4 <= residual
-          ? saturate(56'(value3) + 56'($signed(residuals3[p*16+:16]))) : value3;
+          ? saturate(WIDE_BITS'(value3) + WIDE_BITS'($signed(residuals3[p*16+:16]))) : value3;
       value5 <= value4;
-      slope5 <= 56'(value4) * 56'($signed(given[2][31:16])) + 56'sh2000;
+      slope5 <= WIDE_BITS'(value4) * WIDE_BITS'($signed(given[2][31:16])) + WIDE_BITS'('h2000);
       value6 <= bounded;
     end
 
     always_comb begin
       rectified = prelu && value5 < 0 ? saturate(slope5 >>> 14) : value5;
       bounded = rectified;
-      if (clip && rectified < 32'($signed(given[3][111:96]))) bounded = 32'($signed(given[3][111:96]));
-      if (clip && bounded > 32'($signed(given[3][127:112]))) bounded = 32'($signed(given[3][127:112]));
+      if (clip && rectified < low) bounded = low;
+      if (clip && bounded > high) bounded = high;
     end
 
     // Stage 6: what is written.
     localparam logic signed [31:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
     logic signed [31:0] threshold;
-    logic signed [32:0] rounded;
+    logic signed [32:0] doubled, rounded;
     logic signed [31:0] quantized;
     always_comb begin
       threshold = given[4][95:64];
-      rounded = (33'(value6) + (requantize == 0 ? 33'sd0 : 33'sd1 <<< (requantize - 5'd1)))
-          >>> requantize;
-      if (vector == 2'd1) quantized = value6 > threshold ? 32'sd1 : value6 < threshold ? -32'sd1 : 0;
+      doubled = $signed({value6, 1'b0}) >>> requantize;
+      rounded = (doubled + 33'sd1) >>> 1;
+      if (vector == 2'd1)
+        quantized = value6 > threshold ? 32'sd1 : value6 < threshold ? -32'sd1 : 32'sd0;
       else if (rounded > 33'(LARGEST)) quantized = LARGEST;
       else if (rounded < -33'(LARGEST) - 33'sd1) quantized = -LARGEST - 32'sd1;
       else quantized = rounded[31:0];
@@ -206,23 +230,25 @@ module alu_engine #(
   end
 
   assign plane_enable = valid[STAGES-1] && plane != 0;
-  assign plane_address = $clog2(PLANE_LINES)'(plane_at[STAGES-1]);
+  assign plane_address = plane_at[STAGES-1];
 
   // Collecting vectors, and writing those that are complete.
   logic [PIXELS*VECTOR_BITS-1:0] collected, complete;
   logic [PIXEL_BITS-1:0] flushed;
-  logic [13:0] flush_line;
+  logic [$clog2(VECTOR_LINES)-1:0] flush_line;
   wire collect = valid[STAGES-1] && vector != 0;
   logic [PIXELS*VECTOR_BITS-1:0] with_column;
   always_comb begin
     with_column = column[STAGES-1] == '0 ? '0 : collected;
-    for (int p = 0; p < PIXELS; p++)
-      with_column[p*VECTOR_BITS+32'(column[STAGES-1])*ACTIVATION_BITS+:ACTIVATION_BITS] =
-          made[p*ACTIVATION_BITS+:ACTIVATION_BITS];
+    for (int c = 0; c < CHANNELS; c++)
+      if (column[STAGES-1] == CHANNEL_BITS'(c))
+        for (int p = 0; p < PIXELS; p++)
+          with_column[p*VECTOR_BITS+c*ACTIVATION_BITS+:ACTIVATION_BITS] =
+              made[p*ACTIVATION_BITS+:ACTIVATION_BITS];
   end
 
   assign vector_enable = flushing;
-  assign vector_address = $clog2(VECTOR_LINES)'(flush_line);
+  assign vector_address = flush_line;
   assign vector_data = complete[VECTOR_BITS-1:0];
 
   always_ff @(posedge clock) begin
@@ -230,12 +256,8 @@ module alu_engine #(
       complete <= complete >> VECTOR_BITS;
       flush_line <= flush_line + 1'b1;
       flushed <= flushed + 1'b1;
-      if (flushed == PIXEL_BITS'(PIXELS - 1)) begin
-        flushing <= 1'b0;
-        vector_pending <= 1'b0;
-      end
+      if (flushed == PIXEL_BITS'(PIXELS - 1)) flushing <= 1'b0;
     end
-    if (go && closes) vector_pending <= 1'b1;
     if (collect) begin
       collected <= with_column;
       if (close[STAGES-1]) begin
@@ -245,10 +267,7 @@ module alu_engine #(
         flushing <= 1'b1;
       end
     end
-    if (reset) begin
-      flushing <= 1'b0;
-      vector_pending <= 1'b0;
-    end
+    if (reset) flushing <= 1'b0;
   end
 
   assign idle = !running && valid == '0 && !flushing;

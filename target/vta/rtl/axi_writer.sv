@@ -1,13 +1,18 @@
 // Writes a run of bus words through AXI4: bursts of up to 16 words that cross no 4 KiB border.
-// `idle` when every burst has been answered.
+// The address of the next burst is asked for while the words of one are sent. `idle` when every
+// burst has been answered.
+//
+// `abandon` ends the run in a way that the bus allows: what is offered stays until it is taken, and
+// bursts under way are filled up with words without strobes.
 module axi_writer #(
     parameter int BUS_BYTES = 8
 ) (
     input logic clock,
-    input logic reset,
+    input logic resetn,
+    input logic abandon,
 
-    input  logic        start,
-    input  logic [31:0] address,
+    input  logic        start,    // when the writer has every word of the last run
+    input  logic [31:0] address,  // a multiple of the bus width
     input  logic [23:0] words,
     output logic        idle,
 
@@ -36,27 +41,29 @@ module axi_writer #(
 
   logic [31-WORD_BITS:0] next;
   logic [23:0] unasked;
-  logic [4:0] left;  // words of the burst whose address was accepted
+  logic [4:0] coming;  // words of a burst whose address was accepted, after the one under way
+  logic [4:0] left;    // words that the burst under way still takes
   logic [3:0] unanswered;
+  logic draining;      // an abandoned run is brought to its end
 
-  wire [PAGE_BITS:0] page_left = (PAGE_BITS + 1)'(PAGE_WORDS) - (PAGE_BITS + 1)'(next[PAGE_BITS-1:0]);
+  wire [PAGE_BITS:0] page_left =
+      (PAGE_BITS + 1)'(PAGE_WORDS) - (PAGE_BITS + 1)'(next[PAGE_BITS-1:0]);
   wire [4:0] wanted = unasked < 24'd16 ? 5'(unasked) : 5'd16;
   wire [4:0] length = page_left < (PAGE_BITS + 1)'(wanted) ? 5'(page_left) : wanted;
 
-  assign awvalid = unasked != 0 && left == 0 && unanswered != 4'd15;
+  assign awvalid = unasked != 0 && coming == 0 && unanswered != 4'd15;
   assign awaddr = {next, {WORD_BITS{1'b0}}};
   assign awlen = 8'(length) - 8'd1;
-  assign wvalid = left != 0 && word_valid;
-  assign word_ready = left != 0 && wready;
-  assign wdata = word;
-  assign wstrb = strobe;
-  assign wlast = left == 5'd1;
   assign bready = 1'b1;
-  assign fault = bvalid && bresp != 2'b00;
-  assign idle = unasked == 0 && left == 0 && unanswered == 0;
+  assign fault = bvalid && bresp != 2'b00 && !draining;
+  assign idle = unasked == 0 && coming == 0 && left == 0 && !wvalid && unanswered == 0 && !draining;
 
   wire asked = awvalid && awready;
-  wire written = wvalid && wready;
+  // A word goes into the output register when that is empty or being taken.
+  wire room = left != 0 && (!wvalid || wready);
+  assign word_ready = room && !draining;
+  wire sent = room && (word_valid || draining);
+  wire turn = coming != 0 && (left == 0 || (left == 5'd1 && sent));
 
   always_ff @(posedge clock) begin
     if (start) begin
@@ -66,14 +73,33 @@ module axi_writer #(
     if (asked) begin
       next <= next + (32 - WORD_BITS)'(length);
       unasked <= unasked - 24'(length);
-      left <= length;
+      coming <= length;
     end
-    if (written) left <= left - 5'd1;
-    unanswered <= unanswered + 4'(asked) - 4'(bvalid && bready);
-    if (reset) begin
+    if (turn) coming <= '0;
+    if (sent) left <= left - 5'd1;
+    if (turn) left <= coming;
+    unanswered <= unanswered + 4'(asked) - 4'(bvalid);
+    if (wready) wvalid <= 1'b0;
+    if (sent) begin
+      wvalid <= 1'b1;
+      wdata <= word;
+      wstrb <= draining ? '0 : strobe;
+      wlast <= left == 5'd1;
+    end
+    if (draining && unasked == 0 && coming == 0 && left == 0 && !wvalid && unanswered == 0)
+      draining <= 1'b0;
+    if (abandon) begin
+      // The burst on offer is the last one that is asked for.
+      unasked <= awvalid && !awready ? 24'(length) : '0;
+      draining <= 1'b1;
+    end
+    if (!resetn) begin
       unasked <= '0;
+      coming <= '0;
       left <= '0;
       unanswered <= '0;
+      wvalid <= 1'b0;
+      draining <= 1'b0;
     end
   end
 endmodule

@@ -24,6 +24,7 @@ module control_registers #(
 
     output logic                   start,           // a pulse
     output logic                   clear,           // a pulse: reset the engines
+    input  logic                   bus_quiet,       // nothing is under way on the memory bus
     output logic [31:0]            program_address,
     output logic [31:0]            program_length,
     input  logic                   running,
@@ -33,7 +34,7 @@ module control_registers #(
 );
   // Byte addresses.
   localparam logic [7:0] CONTROL = 8'h00;  // write 1: start, 2: reset
-  localparam logic [7:0] STATUS = 8'h04;  // bit 0 running, 1 finished, 6:4 trap
+  localparam logic [7:0] STATUS = 8'h04;  // bit 0 running, 1 finished, 2 bus quiet, 6:4 trap
   localparam logic [7:0] PROGRAM = 8'h08;
   localparam logic [7:0] LENGTH = 8'h0c;
   localparam logic [7:0] FIRST_COUNTER = 8'h20;
@@ -67,7 +68,7 @@ module control_registers #(
       rvalid <= 1'b1;
       rdata <= '0;
       case (araddr)
-        STATUS: rdata <= {25'b0, trap, 2'b0, finished, running};
+        STATUS: rdata <= {25'b0, trap, 1'b0, bus_quiet, finished, running};
         PROGRAM: rdata <= program_address;
         LENGTH: rdata <= program_length;
         default:
@@ -78,6 +79,7 @@ module control_registers #(
     if (!resetn) begin
       bvalid <= 1'b0;
       rvalid <= 1'b0;
+      start <= 1'b0;
       clear <= 1'b1;
     end
   end

@@ -27,6 +27,7 @@ module gather_engine #(
     input  logic        start,
     output logic        idle,
     output logic        active,  // an index line is named in this cycle
+    output logic        address_fault,
     input  logic        binary,
     input  logic [15:0] line,
     input  logic [ 9:0] groups,
@@ -71,6 +72,7 @@ module gather_engine #(
     output logic [ADDERS*PIXELS*ACCUMULATOR_BITS-1:0]  write_data
 );
   localparam int SUM_BITS = RESPONSE_BITS + $clog2(CHANNELS) + 1;
+  localparam int COUNT_BITS = $clog2(CHANNELS + 1);
 
   // Stage 0.
   logic running;
@@ -79,7 +81,7 @@ module gather_engine #(
   logic [9:0] group0;
   logic [ADDER_BITS-1:0] adder0;
   logic [TURN_BITS-1:0] turn0;
-  logic [LINE_BITS-1:0] line0;
+  logic [16:0] line0;
   logic file_slot0, bank0, pause;
 
   wire go = running && source_ready && bank_free && !pause;
@@ -91,7 +93,8 @@ module gather_engine #(
 
   assign active = go;
   assign index_enable = go;
-  assign index_address = line0;
+  assign index_address = LINE_BITS'(line0);
+  assign address_fault = go && line0 >= 17'(INDEX_LINES);
   assign source_taken = go && last_of_block;
   assign bank_taken = go && last_of_tile;
 
@@ -104,14 +107,14 @@ module gather_engine #(
       group0 <= '0;
       adder0 <= '0;
       turn0 <= '0;
-      line0 <= LINE_BITS'(line);
+      line0 <= 17'(line);
     end
     if (go) begin
       turn0 <= last_turn ? '0 : turn0 + 1'b1;
       if (last_turn) adder0 <= last_adder ? '0 : adder0 + 1'b1;
       if (last_turn && last_adder) begin
         group0 <= last_group ? '0 : group0 + 1'b1;
-        line0 <= last_of_tile ? LINE_BITS'(line) : line0 + 1'b1;
+        line0 <= last_of_tile ? 17'(line) : line0 + 1'b1;
       end
       if (last_of_block) begin
         if (!binary) file_slot0 <= !file_slot0;
@@ -195,6 +198,14 @@ module gather_engine #(
               : file_data[((a*CHANNELS+c)*PIXELS+p)*RESPONSE_BITS+:RESPONSE_BITS];
   end
 
+  logic [COUNT_BITS-1:0] negations2[ADDERS];
+  always_comb
+    for (int a = 0; a < ADDERS; a++) begin
+      negations2[a] = '0;
+      for (int c = 0; c < CHANNELS; c++)
+        negations2[a] = negations2[a] + COUNT_BITS'(negate2[a*CHANNELS+c]);
+    end
+
   // Stage 3: sums over the channels; the accumulators have been read.
   logic valid3, first3, filled3, bank3;
   logic [GROUP_BITS-1:0] group3;
@@ -205,10 +216,12 @@ module gather_engine #(
       channel_tree #(
           .CHANNELS(CHANNELS),
           .RESPONSE_BITS(RESPONSE_BITS),
+          .COUNT_BITS(COUNT_BITS),
           .SUM_BITS(SUM_BITS)
       ) tree (
           .responses(picked2[(a*PIXELS+p)*CHANNELS*RESPONSE_BITS+:CHANNELS*RESPONSE_BITS]),
           .negate(negate2[a*CHANNELS+:CHANNELS]),
+          .negations(negations2[a]),
           .sum(sum2[(a*PIXELS+p)*SUM_BITS+:SUM_BITS])
       );
     end

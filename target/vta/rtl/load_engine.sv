@@ -38,6 +38,7 @@ module load_engine #(
     input  logic [13:0] stride,
 
     output logic                   reader_start,
+    input  logic                   reader_ready,
     output logic [31:0]            reader_address,
     output logic [23:0]            reader_words,
     input  logic                   word_valid,
@@ -69,38 +70,36 @@ module load_engine #(
   localparam int KINDS = 5;
   localparam int SUBSET = 0, INDEX = 1, PARAMETER = 2, RESIDUAL = 3, ACTIVATION = 4;
 
-  typedef enum logic [1:0] {
-    IDLE,
-    REQUEST,
-    FILL
-  } state_t;
-  state_t state;
-
+  logic filling;
   logic [2:0] kind;
-  logic [23:0] units_left;
+  logic [23:0] block_units, units_left;
   logic [15:0] at;
   logic [3:0] plane;
-  logic [31:0] block_address;
   logic [13:0] block_line, row_line;
-  logic [9:0] row, column;
+  logic [9:0] column;
   logic [1:0] bank;
   logic [7:0] blocks_left;
 
-  assign idle = state == IDLE;
+  assign idle = !filling;
 
-  // How many words the units take.
+  // Blocks are requested as early as the reader takes them: while one arrives, the next is asked
+  // for.
+  logic [7:0] requests_left;
+  logic [31:0] block_address;
+  assign reader_start = requests_left != 0 && reader_ready;
+  assign reader_address = block_address;
+
+  // How many words the units of a block take.
   logic [31:0] bytes;
   always_comb begin
     case (kind)
-      3'(SUBSET): bytes = 32'(units_left) * 2;
-      3'(INDEX): bytes = 32'(units_left) * PLANE_BYTES;
-      3'(PARAMETER): bytes = 32'(units_left) * 16;
-      3'(RESIDUAL): bytes = 32'(units_left) * RESIDUAL_BYTES;
-      default: bytes = 32'(units_left) * VECTOR_BYTES;
+      3'(SUBSET): bytes = 32'(block_units) * 2;
+      3'(INDEX): bytes = 32'(block_units) * PLANE_BYTES;
+      3'(PARAMETER): bytes = 32'(block_units) * 16;
+      3'(RESIDUAL): bytes = 32'(block_units) * RESIDUAL_BYTES;
+      default: bytes = 32'(block_units) * VECTOR_BYTES;
     endcase
   end
-  assign reader_start = state == REQUEST;
-  assign reader_address = kind == 3'(ACTIVATION) ? block_address : address;
   assign reader_words = 24'((bytes + BUS_BYTES - 1) / BUS_BYTES);
 
   // One stream for each kind of unit; only the chosen one sees the words.
@@ -109,7 +108,6 @@ module load_engine #(
   logic [15:0] subset_unit;
   logic [PLANE_BITS-1:0] plane_unit;
   logic [RESIDUAL_BYTES*8-1:0] residual_unit;
-  wire filling = state == FILL;
   assign bank_request = filling && valid[ACTIVATION];
   wire accept = kind != 3'(ACTIVATION) || bank_granted;
   assign word_ready = filling && ready[kind];
@@ -175,54 +173,55 @@ module load_engine #(
   assign address_fault = (start && !activations && beyond > depth)
       || (bank_request && vector_line >= 14'(ACTIVATION_LINES));
 
+  wire [23:0] first_units = activations ? 24'(20'(rows) * 20'(width))
+      : memory == 2'(INDEX) ? 24'(count) * 24'(planes) : 24'(count);
+
   always_ff @(posedge clock) begin
-    case (state)
-      IDLE:
-      if (start && !address_fault) begin
-        kind <= activations ? 3'(ACTIVATION) : {1'b0, memory};
-        units_left <= activations ? 24'(20'(rows) * 20'(width))
-            : memory == 2'(INDEX) ? 24'(count) * 24'(planes) : 24'(count);
-        at <= line;
+    if (reader_start) begin
+      requests_left <= requests_left - 8'd1;
+      block_address <= block_address + 32'(stride) * BUS_BYTES;
+    end
+    if (start && !address_fault) begin
+      filling <= 1'b1;
+      kind <= activations ? 3'(ACTIVATION) : {1'b0, memory};
+      block_units <= first_units;
+      units_left <= first_units;
+      at <= line;
+      plane <= '0;
+      block_address <= address;
+      block_line <= image_line;
+      row_line <= image_line;
+      column <= '0;
+      bank <= first_row;
+      blocks_left <= activations ? blocks : 8'd1;
+      requests_left <= activations ? blocks : 8'd1;
+    end
+    if (step) begin
+      units_left <= units_left - 24'd1;
+      if (kind == 3'(INDEX) && plane + 4'd1 != planes) plane <= plane + 4'd1;
+      else begin
         plane <= '0;
-        block_address <= address;
-        block_line <= image_line;
-        row_line <= image_line;
-        row <= '0;
+        at <= at + 16'd1;
+      end
+      column <= column + 10'd1;
+      if (column + 10'd1 == width) begin
         column <= '0;
+        bank <= bank + 2'd1;
+        if (bank == 2'd3) row_line <= row_line + 14'(width);
+      end
+      if (last) begin
+        blocks_left <= blocks_left - 8'd1;
+        block_line <= block_line + pitch;
+        row_line <= block_line + pitch;
         bank <= first_row;
-        blocks_left <= activations ? blocks : 8'd1;
-        state <= REQUEST;
+        column <= '0;
+        units_left <= block_units;
+        if (blocks_left == 8'd1) filling <= 1'b0;
       end
-      REQUEST: state <= FILL;
-      FILL:
-      if (step) begin
-        units_left <= units_left - 24'd1;
-        if (kind == 3'(INDEX) && plane + 4'd1 != planes) plane <= plane + 4'd1;
-        else begin
-          plane <= '0;
-          at <= at + 16'd1;
-        end
-        column <= column + 10'd1;
-        if (column + 10'd1 == width) begin
-          column <= '0;
-          bank <= bank + 2'd1;
-          if (bank == 2'd3) row_line <= row_line + 14'(width);
-        end
-        if (last) begin
-          blocks_left <= blocks_left - 8'd1;
-          if (blocks_left == 8'd1) state <= IDLE;
-          else begin
-            block_address <= block_address + 32'(stride) * BUS_BYTES;
-            block_line <= block_line + pitch;
-            row_line <= block_line + pitch;
-            bank <= first_row;
-            units_left <= 24'(20'(rows) * 20'(width));
-            state <= REQUEST;
-          end
-        end
-      end
-      default: state <= IDLE;
-    endcase
-    if (reset) state <= IDLE;
+    end
+    if (reset) begin
+      filling <= 1'b0;
+      requests_left <= '0;
+    end
   end
 endmodule

@@ -5,7 +5,6 @@ module sequencer #(
 ) (
     input  logic               clock,
     input  logic               reset,
-    input  logic               stop,       // a trap: begin nothing more
     input  logic               available,  // an instruction waits
     input  logic [INPUTS-1:0]  needed,
     input  logic [OUTPUTS-1:0] owed,
@@ -14,36 +13,25 @@ module sequencer #(
     input  logic [OUTPUTS-1:0] room,       // channels with room for a token
     output logic [OUTPUTS-1:0] put,
     output logic               start,
-    input  logic               done,       // the engine is idle
+    input  logic               done,       // the engine is idle: in the cycle after `start` not yet
     output logic               pop,
-    output logic               busy,
-    output logic               waiting     // for a token, or for room for one
+    output logic               busy
 );
-  typedef enum logic [1:0] {
-    READY,
-    BEGUN,
-    RUN
-  } state_t;
-  state_t state;
+  logic begun;  // the first instruction is being executed
 
-  wire ready = available && !stop && (needed & ~present) == '0;
-  wire finished = state == RUN && done;
+  wire ready = available && (needed & ~present) == '0;
+  wire finished = begun && done;
   wire leave = finished && (owed & ~room) == '0;
 
-  assign start = state == READY && ready;
+  assign start = !begun && ready;
   assign take = start ? needed : '0;
   assign put = leave ? owed : '0;
   assign pop = leave;
-  assign busy = state != READY;
-  assign waiting = (state == READY && available && !ready) || (finished && !leave);
+  assign busy = begun;
 
   always_ff @(posedge clock) begin
-    case (state)
-      READY: if (ready) state <= BEGUN;
-      BEGUN: state <= RUN;  // the engine takes a cycle to stop being idle
-      RUN: if (leave) state <= READY;
-      default: state <= READY;
-    endcase
-    if (reset) state <= READY;
+    if (start) begun <= 1'b1;
+    if (leave) begun <= 1'b0;
+    if (reset) begun <= 1'b0;
   end
 endmodule

@@ -38,7 +38,6 @@ module store_engine #(
 
     output logic                   writer_start,
     output logic [23:0]            writer_words,
-    input  logic                   writer_idle,
     output logic                   word_valid,
     input  logic                   word_ready,
     output logic [BUS_BYTES*8-1:0] word,
@@ -53,11 +52,12 @@ module store_engine #(
   localparam int WIDE_BYTES = 1 << $clog2(4 * PIXELS);
   localparam int NARROW_BYTES = 1 << $clog2(2 * PIXELS);
 
+  // The first line is read, then each line while the one before it is sent. An instruction is done
+  // when the writer has its last word, not when memory has.
   typedef enum logic [1:0] {
     IDLE,
     READ,
-    SEND,
-    DRAIN
+    SEND
   } state_t;
   state_t state;
 
@@ -74,13 +74,15 @@ module store_engine #(
   assign writer_words = 24'((bytes + BUS_BYTES - 1) / BUS_BYTES);
   assign idle = state == IDLE;
 
-  assign read_enable = state == READ;
-  assign plane_address = $clog2(PLANE_LINES)'(at);
-  assign vector_address = $clog2(VECTOR_LINES)'(at);
-
   // Lines as words, in three widths.
   wire sending = state == SEND;
   wire last = left == 16'd1;
+  wire [13:0] at_next = last ? block_at + block_lines : at + 14'd1;
+  wire step;
+  assign read_enable = state == READ || step;
+  wire [13:0] read_at = state == READ ? at : at_next;  // checked: less than the depth
+  assign plane_address = $clog2(PLANE_LINES)'(read_at);
+  assign vector_address = $clog2(VECTOR_LINES)'(read_at);
   logic [NARROW_BYTES*8-1:0] narrow;
   always_comb begin
     narrow = '0;
@@ -125,7 +127,7 @@ module store_engine #(
   assign bank_address = LINE_BITS'(bank_line);
 
   wire [2:0] ready = unit_ready & chosen;
-  wire step = sending && (keep ? bank_granted : |ready);
+  assign step = sending && (keep ? bank_granted : |ready);
 
   wire [24:0] beyond = keep
       ? 25'(line) + 25'(blocks - 8'd1) * 25'(block_lines) + 25'(count) : 25'(line) + 25'(count);
@@ -149,7 +151,7 @@ module store_engine #(
       READ: state <= SEND;
       SEND:
       if (step) begin
-        at <= at + 14'd1;
+        at <= at_next;
         left <= left - 16'd1;
         column <= column + 10'd1;
         if (column + 10'd1 == width) begin
@@ -157,20 +159,17 @@ module store_engine #(
           row <= row + 10'd1;
           if (row[1:0] == 2'd3) row_target <= row_target + 14'(width);
         end
-        state <= READ;
         if (last) begin
           blocks_left <= blocks_left - 8'd1;
-          at <= block_at + block_lines;
           block_at <= block_at + block_lines;
           left <= count;
           row <= first_row;
           column <= '0;
           target <= target + pitch;
           row_target <= target + pitch + 14'(24'(first_row[9:2]) * 24'(width));
-          if (blocks_left == 8'd1) state <= keep ? IDLE : DRAIN;
+          if (blocks_left == 8'd1) state <= IDLE;
         end
       end
-      DRAIN: if (writer_idle) state <= IDLE;
       default: state <= IDLE;
     endcase
     if (reset) state <= IDLE;

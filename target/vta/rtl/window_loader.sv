@@ -3,6 +3,9 @@
 // The pixels of a tile lie in one or more rows of the result. For each of these row segments the
 // loader reads the input columns under it, three rows of a column in a cycle (the rows lie in
 // different banks), and hands each column to the up to three lanes whose windows hold it.
+//
+// A planner works out the next segment while a walker reads the columns of one: from segment to
+// segment, block to block and tile to tile no cycle is lost.
 module window_loader #(
     parameter int PIXELS = 14,
     parameter int CHANNELS = 32,
@@ -46,18 +49,19 @@ module window_loader #(
     output logic                     tap_slot,
     output logic                     tap_part,
 
-    // Two window slots: `slot_free` while one may be filled, `slot_filled` pulses when one is.
+    // Two window slots: `slot_free` while one may be taken; a taken slot is filled in the end.
     input  logic slot_free,
+    output logic slot_taken,
     output logic slot_filled
 );
-  typedef enum logic [2:0] {
+  localparam int COLUMN_BITS = LANE_BITS + 2;
+
+  // ---------------------------------------------------------------- planner
+  typedef enum logic [1:0] {
     IDLE,
-    BLOCK,
-    SEGMENT,
+    LENGTH,
     ROWS,
-    COLUMNS,
-    LAST,
-    FILLED
+    OFFER
   } state_t;
   state_t state;
 
@@ -66,75 +70,188 @@ module window_loader #(
   logic [15:0] left;
   logic [7:0] block;
   logic [13:0] source_line;
-  logic slot, part;
+  logic part;
 
-  // The segment: its row, its first column, its first lane, its pixels.
+  // The segment: its row and first column in the result, its first lane, its pixels.
   logic [9:0] y, x;
-  logic [LANE_BITS-1:0] lane;
-  logic [LANE_BITS-1:0] length;
+  logic [LANE_BITS-1:0] lane, length;
   logic dead;  // lanes past the run's last pixel: their windows are zero
-  logic [LANE_BITS+1:0] column;
-  logic [LANE_BITS+1:0] last_column;
-  logic [2:0] tap;  // column mode: which of the eight blocks
+  logic [13:0] planned_line[3];
 
   wire [LANE_BITS-1:0] live = left < 16'(PIXELS) ? LANE_BITS'(left) : LANE_BITS'(PIXELS);
   wire [9:0] row_left = out_width - x;
   wire [LANE_BITS-1:0] tile_left = live - lane;
-  wire [LANE_BITS-1:0] segment_length =
-      10'(tile_left) < row_left ? tile_left : LANE_BITS'(row_left);
+  wire [LANE_BITS-1:0] lane_next = lane + length;
+  wire closes_tile = lane_next == LANE_BITS'(PIXELS);
+  wire closes_block = closes_tile && (part || !paired);
+  wire row_goes_on = !dead && 10'(length) != row_left;
+  wire [9:0] y_next = row_goes_on ? y : y + 1'b1;
+  wire [9:0] x_next = row_goes_on ? x + 10'(length) : '0;
 
   // Signed positions in the image, of the segment's first window.
   wire signed [12:0] top = 13'(stride_two ? {y, 1'b0} : {1'b0, y}) - 13'(pad_top);
   wire signed [12:0] window_left = 13'(stride_two ? {x, 1'b0} : {1'b0, x}) - 13'(pad_left);
-  logic signed [12:0] row_y[3];
+
+  wire opens_block = lane == '0 && !part;
+  wire take;  // the walker takes the segment on offer
+
+  always_ff @(posedge clock) begin
+    case (state)
+      IDLE:
+      if (start) begin
+        tile_y <= first_y;
+        tile_x <= first_x;
+        y <= first_y;
+        x <= first_x;
+        left <= count;
+        block <= '0;
+        source_line <= line;
+        part <= 1'b0;
+        lane <= '0;
+        dead <= 1'b0;
+        state <= LENGTH;
+      end
+      LENGTH: begin
+        // A dead segment covers all lanes that are left; its columns are zero whatever is read.
+        if (dead) length <= LANE_BITS'(PIXELS) - lane;
+        else length <= 10'(tile_left) < row_left ? tile_left : LANE_BITS'(row_left);
+        state <= ROWS;
+      end
+      ROWS: begin
+        for (int r = 0; r < 3; r++)
+          planned_line[r] <= source_line
+              + 14'(24'(14'((top + 13'(r)) >>> 2)) * 24'(width));
+        state <= OFFER;
+      end
+      OFFER:
+      if (take) begin
+        state <= LENGTH;
+        lane <= lane_next;
+        y <= y_next;
+        x <= x_next;
+        dead <= lane_next == live;
+        if (closes_tile) begin
+          lane <= '0;
+          y <= tile_y;
+          x <= tile_x;
+          dead <= 1'b0;
+          part <= paired && !part;
+          source_line <= source_line + (column_mode ? 14'(8 * pitch) : pitch);
+        end
+        if (closes_block) begin
+          block <= block + 1'b1;
+          if (block + 1'b1 == blocks) begin
+            block <= '0;
+            source_line <= line;
+            tile_y <= y_next;
+            tile_x <= x_next;
+            y <= y_next;
+            x <= x_next;
+            left <= left - 16'(live);
+            if (left == 16'(live)) state <= IDLE;
+          end
+        end
+      end
+      default: state <= IDLE;
+    endcase
+    if (reset) state <= IDLE;
+  end
+
+  // ---------------------------------------------------------------- walker
+  logic walking, slot;
+  logic walked_part, walked_dead, walked_closes;
+  logic signed [12:0] walked_top, walked_left;
   logic [13:0] row_line[3];
-  wire signed [12:0] image_x = column_mode
-      ? window_left + 13'(stride_two ? {column, 1'b0} : {1'b0, column})
-      : window_left + 13'(column);
+  logic [LANE_BITS-1:0] walked_lane, walked_length;
+  logic [COLUMN_BITS-1:0] column, last_column;
+  logic [2:0] tap;  // column mode: which of the eight blocks
+
+  wire last_of_segment = column == last_column && (!column_mode || tap == 3'd7);
+  assign take = state == OFFER && (!walking || last_of_segment) && (!opens_block || slot_free);
+  assign slot_taken = take && opens_block;
+  // The last column's windows are written in the next cycle; nobody reads them before the third.
+  assign slot_filled = walking && last_of_segment && walked_closes;
+  assign idle = state == IDLE && !walking;
+
+  always_ff @(posedge clock) begin
+    if (walking) begin
+      if (column_mode && tap != 3'd7) begin
+        tap <= tap + 1'b1;
+        row_line[0] <= row_line[0] + pitch;
+      end else begin
+        tap <= '0;
+        column <= column + 1'b1;
+        if (column_mode) row_line[0] <= row_line[0] - 14'(7 * pitch);
+      end
+      if (last_of_segment) walking <= 1'b0;
+    end
+    if (slot_filled) slot <= !slot;
+    if (take) begin
+      walking <= 1'b1;
+      walked_part <= part;
+      walked_dead <= dead;
+      walked_closes <= closes_block;
+      walked_top <= top;
+      walked_left <= window_left;
+      walked_lane <= lane;
+      walked_length <= length;
+      for (int r = 0; r < 3; r++) row_line[r] <= planned_line[r];
+      column <= '0;
+      tap <= '0;
+      if (column_mode) last_column <= COLUMN_BITS'(length) - 1'b1;
+      else if (stride_two) last_column <= COLUMN_BITS'({length, 1'b0});
+      else last_column <= COLUMN_BITS'(length) + 1'b1;
+    end
+    if (reset) begin
+      walking <= 1'b0;
+      slot <= 1'b0;
+    end
+  end
+
+  wire signed [12:0] image_x = column_mode && stride_two
+      ? walked_left + 13'({column, 1'b0}) : walked_left + 13'(column);
   wire inside_x = image_x >= 0 && image_x < 13'(width);
-
-  always_comb for (int r = 0; r < 3; r++) row_y[r] = top + 13'(r);
-
   wire [2:0] row_used = column_mode ? 3'b001 : 3'b111;
-  wire reading = state == COLUMNS && !dead;
+  logic signed [12:0] row_y[3];
   logic [2:0] row_inside;
   logic [13:0] row_address[3];
   always_comb
     for (int r = 0; r < 3; r++) begin
-      row_inside[r] = row_used[r] && inside_x && row_y[r] >= 0 && row_y[r] < 13'(height);
+      row_y[r] = walked_top + 13'(r);
+      row_inside[r] = walking && !walked_dead && row_used[r] && inside_x && row_y[r] >= 0
+          && row_y[r] < 13'(height);
       row_address[r] = row_line[r] + 14'(image_x);
     end
 
-  assign bank_enable = reading;
+  assign bank_enable = walking && !walked_dead;
   always_comb begin
     bank_address = '0;
     address_fault = 1'b0;
-    for (int r = 0; r < 3; r++) begin
-      if (reading && row_inside[r]) begin
+    for (int r = 0; r < 3; r++)
+      if (row_inside[r]) begin
         bank_address[row_y[r][1:0]*LINE_BITS+:LINE_BITS] = LINE_BITS'(row_address[r]);
         if (row_address[r] >= 14'(ACTIVATION_LINES)) address_fault = 1'b1;
       end
-    end
   end
 
+  // ---------------------------------------------------------------- windows
   // What the data of the next cycle is for.
-  logic reading_q, column_mode_q;
+  logic reading_q;
   logic [2:0] row_inside_q;
   logic [1:0] row_bank_q[3];
   logic [LANE_BITS-1:0] lane_q, length_q;
-  logic [LANE_BITS+1:0] column_q;
+  logic [COLUMN_BITS-1:0] column_q;
   logic [2:0] tap_q;
   always_ff @(posedge clock) begin
-    reading_q <= state == COLUMNS && !reset;
-    column_mode_q <= column_mode;
-    row_inside_q <= dead ? 3'b000 : row_inside;
+    reading_q <= walking && !reset;
+    row_inside_q <= row_inside;
     for (int r = 0; r < 3; r++) row_bank_q[r] <= row_y[r][1:0];
-    lane_q <= lane;
-    length_q <= length;
+    lane_q <= walked_lane;
+    length_q <= walked_length;
     column_q <= column;
     tap_q <= tap;
     tap_slot <= slot;
-    tap_part <= part;
+    tap_part <= walked_part;
   end
 
   // Column `column` is tap column d of the window that begins d columns further left.
@@ -153,114 +270,13 @@ module window_loader #(
   for (genvar t = 0; t < 9; t++) begin : tap_write
     localparam int D = t % 3;
     // In column mode only one row is read, and every tap comes from it but the ninth, which is 0.
-    wire [1:0] source = column_mode_q ? 2'd0 : 2'(t / 3);
-    wire present = row_inside_q[source] && !(column_mode_q && t == 8);
-    assign tap_enable[t] = reading_q && (column_mode_q
+    wire [1:0] source = column_mode ? 2'd0 : 2'(t / 3);
+    wire present = row_inside_q[source] && !(column_mode && t == 8);
+    assign tap_enable[t] = reading_q && (column_mode
         ? (t == 8 ? tap_q == 0 : tap_q == 3'(t)) : column_taken[D]);
     assign tap_lane[t*LANE_BITS+:LANE_BITS] =
-        column_mode_q ? lane_q + LANE_BITS'(column_q) : column_lane[D];
+        column_mode ? lane_q + LANE_BITS'(column_q) : column_lane[D];
     assign tap_data[t*VECTOR_BITS+:VECTOR_BITS] =
         present ? bank_data[row_bank_q[source]*VECTOR_BITS+:VECTOR_BITS] : '0;
-  end
-
-  assign idle = state == IDLE;
-  assign slot_filled = state == FILLED;
-
-  wire last_of_segment = column == last_column && (!column_mode || tap == 3'd7);
-  wire [LANE_BITS-1:0] lane_next = lane + length;
-
-  always_ff @(posedge clock) begin
-    case (state)
-      IDLE:
-      if (start) begin
-        tile_y <= first_y;
-        tile_x <= first_x;
-        left <= count;
-        block <= '0;
-        source_line <= line;
-        part <= 1'b0;
-        state <= BLOCK;
-      end
-      BLOCK:  // the first segment of a block, as soon as there is room for its windows
-      if (slot_free) begin
-        y <= tile_y;
-        x <= tile_x;
-        lane <= '0;
-        dead <= 1'b0;
-        state <= SEGMENT;
-      end
-      SEGMENT: begin
-        // A dead segment covers all lanes that are left; its columns are zero whatever is read.
-        length <= dead ? LANE_BITS'(PIXELS) - lane : segment_length;
-        state <= ROWS;
-      end
-      ROWS: begin
-        for (int r = 0; r < 3; r++)
-          row_line[r] <= source_line + 14'(24'(14'(row_y[r] >>> 2)) * 24'(width));
-        column <= '0;
-        tap <= '0;
-        last_column <= column_mode ? (LANE_BITS + 2)'(length) - 1'b1
-            : (stride_two ? {1'b0, length - 1'b1, 1'b0} : {2'b0, length - 1'b1}) + (LANE_BITS + 2)'(2);
-        state <= COLUMNS;
-      end
-      COLUMNS: begin
-        if (column_mode && tap != 3'd7) begin
-          tap <= tap + 1'b1;
-          row_line[0] <= row_line[0] + pitch;
-        end else begin
-          tap <= '0;
-          column <= column + 1'b1;
-          if (column_mode) row_line[0] <= row_line[0] - 14'(7 * pitch);
-        end
-        if (last_of_segment) begin
-          lane <= lane_next;
-          x <= '0;
-          y <= y + 1'b1;
-          if (lane_next == LANE_BITS'(PIXELS)) begin
-            state <= LAST;
-          end else begin
-            dead <= lane_next == live;
-            state <= SEGMENT;
-          end
-          if (!dead && 10'(length) != row_left) begin
-            x <= x + 10'(length);
-            y <= y;
-          end
-        end
-      end
-      LAST: begin  // the last column is being written
-        source_line <= source_line + (column_mode ? 14'(8 * pitch) : pitch);
-        if (paired && !part) begin
-          part <= 1'b1;
-          y <= tile_y;
-          x <= tile_x;
-          lane <= '0;
-          dead <= 1'b0;
-          state <= SEGMENT;
-        end else begin
-          part <= 1'b0;
-          state <= FILLED;
-        end
-      end
-      FILLED: begin
-        slot <= !slot;
-        if (block + 1'b1 != blocks) begin
-          block <= block + 1'b1;
-          state <= BLOCK;
-        end else begin
-          block <= '0;
-          source_line <= line;
-          tile_y <= y;
-          tile_x <= x;
-          left <= left - 16'(live);
-          state <= left == 16'(live) ? IDLE : BLOCK;
-        end
-      end
-      default: state <= IDLE;
-    endcase
-    if (reset) begin
-      state <= IDLE;
-      slot <= 1'b0;
-    end
   end
 endmodule

@@ -9,6 +9,9 @@ from ..isa.instruction_set import Memory
 from .memories import Memories, lines_of
 from .trap import Trap, TrapError
 
+LINE_MASK = (1 << 14) - 1
+"""Lines of the activation banks are numbers of 14 bits."""
+
 
 def load(given: Instruction, memories: Memories, hardware: Configuration) -> None:
     """Execute LOAD."""
@@ -55,12 +58,12 @@ def load_activations(given: Instruction, memories: Memories, hardware: Configura
         data = memories.dram_slice(address, rows * width * size)
         vectors = unpack_vectors(data.reshape(-1, size), hardware).reshape(rows, width, -1)
         first = given["line"] + block * given["pitch"] + (row >> 2) * width
-        beyond = first.max() + width
-        if beyond > hardware.activation_lines:
+        line = (first[:, None] + np.arange(width)) & LINE_MASK
+        if line.max() >= hardware.activation_lines:
             raise TrapError(
-                Trap.ADDRESS, f"activation line {beyond - 1} of {hardware.activation_lines}"
+                Trap.ADDRESS, f"activation line {line.max()} of {hardware.activation_lines}"
             )
-        memories.activations[(row & 3)[:, None], first[:, None] + np.arange(width)] = vectors
+        memories.activations[(row & 3)[:, None], line] = vectors
 
 
 def unpack_vectors(data: np.ndarray, hardware: Configuration) -> np.ndarray:

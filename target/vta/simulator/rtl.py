@@ -98,48 +98,111 @@ class RtlSimulator:
         most_cycles: int = 1 << 32,
     ) -> Counters:
         """Run a program that is given as its bytes, legal or not; else as :meth:`simulate`."""
+        (ran,) = self.simulate_in_turn([program], dram, memory, most_cycles)
+        if isinstance(ran, TrapError):
+            raise ran
+        return ran
+
+    def simulate_in_turn(
+        self,
+        programs: Sequence[bytes],
+        dram: np.ndarray,
+        memory: MemoryModel | None = None,
+        most_cycles: int = 1 << 32,
+    ) -> list[Counters | TrapError]:
+        """Run programs one after the other on one accelerator, with a reset after each trap.
+
+        Raises SnnError for a program that does not end, and for a breach of AXI4's rules.
+        """
         memory = memory or MemoryModel()
-        start = -(-len(dram) // _PAGE) * _PAGE
-        whole = np.zeros(start + len(program), np.uint8)
+        data = -(-len(dram) // self.hardware.bus_bytes) * self.hardware.bus_bytes
+        start = -(-(data + 1) // _PAGE) * _PAGE
+        whole = np.zeros(start + sum(map(len, programs)), np.uint8)
         whole[: len(dram)] = dram
-        whole[start:] = np.frombuffer(program, np.uint8)
+        whole[start:] = np.frombuffer(b"".join(programs), np.uint8)
         library = self._library
         handle = library.simulation_create(
-            whole.ctypes.data, len(whole), memory.latency, memory.stall_percent, memory.seed
+            whole.ctypes.data,
+            *(data, start, len(whole)),
+            *(memory.latency, memory.stall_percent, memory.seed),
         )
+        ran: list[Counters | TrapError] = []
         try:
-            library.simulation_write(handle, PROGRAM, start)
-            library.simulation_write(handle, LENGTH, len(program) // 16)
-            library.simulation_write(handle, CONTROL, 1)
-            library.simulation_run(handle, most_cycles)
-            status = library.simulation_read(handle, STATUS)
-            values = [
-                library.simulation_read(handle, FIRST_COUNTER + 4 * i)
-                for i in range(len(Counters.__dataclass_fields__))
-            ]
+            for program in programs:
+                ran.append(self._run(handle, start, len(program) // 16, most_cycles))
+                start += len(program)
+            breach = library.simulation_breach(handle)
         finally:
             library.simulation_destroy(handle)
+        if breach:
+            raise SnnError(f"The accelerator broke a rule of AXI4: {breach.decode()}")
         dram[:] = whole[: len(dram)]
+        return ran
+
+    def _run(
+        self, handle: int, address: int, instructions: int, most_cycles: int
+    ) -> Counters | TrapError:
+        library = self._library
+        library.simulation_write(handle, PROGRAM, address)
+        library.simulation_write(handle, LENGTH, instructions)
+        library.simulation_write(handle, CONTROL, 1)
+        library.simulation_run(handle, most_cycles)
+        status = library.simulation_read(handle, STATUS)
+        values = [
+            library.simulation_read(handle, FIRST_COUNTER + 4 * i)
+            for i in range(len(Counters.__dataclass_fields__))
+        ]
         trap = Trap(status >> 4 & 7)
         if trap is not Trap.NONE:
-            raise TrapError(trap, f"after {values[0]} cycles")
+            library.simulation_write(handle, CONTROL, 2)
+            return TrapError(trap, f"after {values[0]} cycles")
         if not status & 2:
             raise SnnError(f"The program did not end within {most_cycles} cycles")
         return Counters(*values)
 
 
+def parameters(hardware: Configuration) -> dict[str, int]:
+    """Return the parameters of the RTL's top module."""
+    values = asdict(hardware).items()
+    return {name.upper(): value for name, value in values if name not in ("name", "clock_mhz")}
+
+
+def lint(hardware: Configuration, folder: Path) -> str:
+    """Return Verilator's warnings about a configuration; `folder` is for generated constants.
+
+    Exceptions, with their reasons, are in rtl/lint.vlt. Raises SnnError without Verilator.
+    """
+    root = _verilator_root()
+    (folder / "isa.svh").write_text(as_system_verilog())
+    command = [str(root / "bin" / "verilator"), "--lint-only", "-Wall", str(RTL / "lint.vlt")]
+    done = subprocess.run(
+        [*command, *_sources(hardware, folder)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"VERILATOR_ROOT": str(root)},
+        check=False,
+    )
+    return done.stderr
+
+
+def _sources(hardware: Configuration, folder: Path) -> list[str]:
+    return [
+        *("--top-module", "accelerator", f"-I{folder}"),
+        *(f"-G{name}={value}" for name, value in parameters(hardware).items()),
+        *map(str, sorted(RTL.glob("*.sv"))),
+    ]
+
+
 def _build(hardware: Configuration, folder: Path) -> Path:
     root = _verilator_root()
     (folder / "isa.svh").write_text(as_system_verilog())
-    parameters = {k: v for k, v in asdict(hardware).items() if k not in ("name", "clock_mhz")}
     made = folder / "verilated"
     _run(
         [
             str(root / "bin" / "verilator"),
             *("--cc", "-O3", "--noassert", "--x-assign", "0", "--x-initial", "0"),
-            *("--top-module", "accelerator", f"-I{folder}", "--Mdir", str(made)),
-            *(f"-G{name.upper()}={value}" for name, value in parameters.items()),
-            *map(str, sorted(RTL.glob("*.sv"))),
+            *("--Mdir", str(made)),
+            *_sources(hardware, folder),
         ],
         root,
     )
@@ -179,7 +242,8 @@ def _load(path: Path) -> ctypes.CDLL:
     library = ctypes.CDLL(str(path))
     handle, word, long = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     for name, result, arguments in (
-        ("create", handle, [handle, long, word, word, word]),
+        ("create", handle, [handle, long, long, long, word, word, word]),
+        ("breach", ctypes.c_char_p, [handle]),
         ("destroy", None, [handle]),
         ("write", None, [handle, word, word]),
         ("read", word, [handle, word]),

@@ -7,9 +7,24 @@ from hypothesis import strategies as st
 
 from tests.target.vta.layers import Layer, build, expected
 from tests.target.vta.strategies import epilogues, layers
+from tests.target.vta.streams import changed, kept_images, streams
 from tvm_snn.target.vta.configuration import load_configuration
 from tvm_snn.target.vta.isa.encoding import encode, instruction
-from tvm_snn.target.vta.isa.instruction_set import FINISH, GATHER, LOAD, Memory
+from tvm_snn.target.vta.isa.fields import Opcode
+from tvm_snn.target.vta.isa.instruction_set import (
+    ALU,
+    FINISH,
+    GATHER,
+    LOAD,
+    LOAD_ACTIVATIONS,
+    RESPOND,
+    SHAPE,
+    STORE_PLANES,
+    STORE_VECTORS,
+    Memory,
+    Plane,
+    Vector,
+)
 from tvm_snn.target.vta.simulator.functional import simulate
 from tvm_snn.target.vta.simulator.rtl import MemoryModel, RtlSimulator
 from tvm_snn.target.vta.simulator.trap import Trap, TrapError
@@ -39,6 +54,23 @@ def test_layers_and_epilogues_leave_the_same_bytes(rtl, data):
     rtl.simulate(built.program, built.dram, memory)
 
     assert np.array_equal(built.dram, functional)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_streams_with_much_under_way_leave_the_same_bytes(rtl, data):
+    program, dram = data.draw(st.one_of(streams(rtl.hardware), kept_images(rtl.hardware)))
+    memory = MemoryModel(
+        latency=data.draw(st.integers(1, 60)),
+        stall_percent=data.draw(st.sampled_from((0, 30, 80))),
+        seed=data.draw(st.integers(0, 1000)),
+    )
+    functional = dram.copy()
+    simulate(program, functional, rtl.hardware)
+
+    rtl.simulate(program, dram, memory)
+
+    assert np.array_equal(dram, functional)
 
 
 def test_an_unknown_opcode_traps(rtl):
@@ -93,6 +125,99 @@ def test_a_deadlock_traps(rtl):
         rtl.simulate(program, np.zeros(64, np.uint8))
 
     assert caught.value.trap is Trap.DEADLOCK
+
+
+@pytest.mark.parametrize(
+    ("opcode", "values", "trap"),
+    [
+        (LOAD_ACTIVATIONS, {"pitch": 510}, Trap.ADDRESS),
+        (LOAD_ACTIVATIONS, {"address": 4}, Trap.BUS),
+        (LOAD_ACTIVATIONS, {"address": 1 << 20}, Trap.BUS),
+        (RESPOND, {"line": 512}, Trap.ADDRESS),
+        (RESPOND, {"subset": 250}, Trap.ADDRESS),
+        (RESPOND, {"kernels": 65}, Trap.FIELD),
+        (GATHER, {"line": 1020}, Trap.ADDRESS),
+        (GATHER, {"groups": 65}, Trap.FIELD),
+        (ALU, {"parameter": 50}, Trap.ADDRESS),
+        (ALU, {"residual": 1, "residual_line": 250}, Trap.ADDRESS),
+        (ALU, {"plane_line": 510}, Trap.ADDRESS),
+        (ALU, {"vector_line": 500}, Trap.ADDRESS),
+        (STORE_PLANES, {"line": 480}, Trap.ADDRESS),
+        (STORE_PLANES, {"address": 1 << 20}, Trap.BUS),
+        (STORE_VECTORS, {"line": 500}, Trap.ADDRESS),
+        (STORE_VECTORS, {"address": 12}, Trap.BUS),
+    ],
+    ids=lambda value: value.mnemonic if isinstance(value, Opcode) else "",
+)
+@pytest.mark.parametrize("latency", [1, 40])
+def test_what_is_out_of_range_traps_and_after_a_reset_the_accelerator_runs(
+    rtl, opcode, values, trap, latency
+):
+    built = _two_blocks(rtl.hardware)
+    bad = [changed(one, **values) if one.opcode is opcode else one for one in built.program]
+    wanted = built.dram.copy()
+    simulate(built.program, wanted, rtl.hardware)
+    with pytest.raises(TrapError) as caught:
+        simulate(bad, built.dram.copy(), rtl.hardware)
+    assert caught.value.trap is trap
+
+    ran = rtl.simulate_in_turn(
+        [encode(bad), encode(built.program)], built.dram, MemoryModel(latency, 30), 1 << 20
+    )
+
+    assert ran[0].trap is trap
+    assert np.array_equal(built.dram, wanted)
+
+
+@pytest.mark.parametrize("stop_after", range(1, 9))
+def test_a_trap_with_bursts_under_way_leaves_a_bus_that_works(rtl, stop_after):
+    built = _two_blocks(rtl.hardware)
+    wanted = built.dram.copy()
+    simulate(built.program, wanted, rtl.hardware)
+    cut = encode(built.program[:stop_after]) + bytes([14] + 15 * [0])
+
+    ran = rtl.simulate_in_turn(
+        [cut, encode(built.program)], built.dram, MemoryModel(60, 50, seed=stop_after), 1 << 20
+    )
+
+    assert ran[0].trap is Trap.OPCODE
+    assert np.array_equal(built.dram, wanted)
+
+
+def test_a_run_begins_without_what_the_last_one_left(rtl):
+    """Tokens, responses and accumulators that nobody took are gone."""
+    built = _two_blocks(rtl.hardware)
+    wanted = built.dram.copy()
+    simulate(built.program, wanted, rtl.hardware)
+    unfinished = [one for one in built.program if one.opcode not in (ALU, STORE_PLANES)]
+    unfinished = [one for one in unfinished if one.opcode is not STORE_VECTORS]
+    assert any(one.opcode is GATHER for one in unfinished)
+
+    ran = rtl.simulate_in_turn([encode(unfinished), encode(built.program)], built.dram)
+
+    assert not any(isinstance(one, TrapError) for one in ran)
+    assert np.array_equal(built.dram, wanted)
+
+
+def test_responses_before_any_shape_trap(rtl):
+    built = _two_blocks(rtl.hardware)
+    program = [one for one in built.program if one.opcode is not SHAPE]
+
+    ran = rtl.simulate_in_turn([encode(built.program), encode(program)], built.dram)
+
+    assert ran[1].trap is Trap.FIELD
+
+
+def _two_blocks(hardware):
+    """Return a layer of two channel blocks and 6 pixels: two tiles, vectors and planes stored."""
+    rng = np.random.default_rng(0)
+    layer = Layer(
+        rng.integers(-128, 128, (2, 3, 16)).astype(np.int8),
+        rng.permutation(512)[:16][None],
+        rng.integers(0, 16, (20, 16)),
+        4,
+    )
+    return build(layer, hardware, plane=Plane.TRUNK, vector=Vector.SIGN)
 
 
 def test_counters_say_where_the_cycles_went(rtl):
