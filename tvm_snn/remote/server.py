@@ -47,18 +47,23 @@ def serve(address: Address, tracker: Tracker | None, ready: Callable[[Address], 
     os.register_at_fork(after_in_child=_end_with_parent)
     folder = os.getcwd()
     ready(Address(address.host, listener.getsockname()[1]))
-    while True:
-        try:
-            serve_rpc(
-                listener,
-                key=tracker.key if tracker else "",
-                tracker=tracker.address.pair if tracker else None,
-                own_address=(tracker.own_address or None) if tracker else None,
-            )
-        except (RuntimeError, AssertionError) as error:
-            # A session that crashed, or a tracker that is none (yet): others go on.
-            _LOG.warning("%s", error)
-            os.chdir(folder)
+    try:
+        while True:
+            try:
+                serve_rpc(
+                    listener,
+                    key=tracker.key if tracker else "",
+                    tracker=tracker.address.pair if tracker else None,
+                    own_address=(tracker.own_address or None) if tracker else None,
+                )
+            except (RuntimeError, AssertionError) as error:
+                # A session that crashed, or a tracker that is none (yet): others go on.
+                _LOG.warning("%s", error)
+                os.chdir(folder)
+    finally:
+        # Python would wait for the session to end.
+        for session in multiprocessing.active_children():
+            session.kill()
 
 
 def _listen(address: Address) -> socket.socket:

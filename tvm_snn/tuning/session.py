@@ -80,10 +80,11 @@ class Lost:
 
     def failed(self, message: str) -> None:
         """Take note of a failure."""
-        gone = NO_SERVER in message or WRONG_SERVER in message
+        gone = next((start for start in (NO_SERVER, WRONG_SERVER) if start in message), None)
         self._in_a_row = self._in_a_row + 1 if gone else 0
-        if self._in_a_row >= self._PATIENCE:
-            self.cause = message
+        if gone and self._in_a_row >= self._PATIENCE:
+            # What comes before is the name of the exception.
+            self.cause = message[message.index(gone) :]
 
     def measured(self) -> None:
         """Take note of a measurement."""

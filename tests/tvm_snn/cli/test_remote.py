@@ -64,7 +64,9 @@ def test_serve_asks_for_what_belongs_together() -> None:
 def test_an_open_server_says_so_and_ends_with_ctrl_c() -> None:
     with serving([*SERVE, "--host", "0.0.0.0"]) as server:
         assert re.search(r"can run any code .* open to the network", server.said)
+        board = package.connect(server.address)
         server.process.send_signal(signal.SIGINT)
         assert server.process.wait(20) == 0
         assert server.process.stdout is not None
         assert b"stopped" in server.process.stdout.read()
+        board.close()

@@ -14,7 +14,7 @@ def test_servers_that_are_of_no_use_end_the_search(message: str) -> None:
     for _ in range(2):
         lost.failed(message)
     assert not lost.cause
-    lost.failed(message)
+    lost.failed(f"tvm_snn.errors.TuningError: {message}")
     assert lost.cause == message
 
 
