@@ -1,0 +1,1 @@
+"""The code generator: from convolution layers to a program and its DRAM."""

@@ -1,0 +1,89 @@
+"""Decides for each layer how it is cut, and which images stay on chip between two layers."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ....errors import TargetError
+from ..configuration import Configuration
+from ..isa.instruction_set import Vector
+from .estimate import estimate
+from .geometry import Geometry
+from .layer import Layer
+from .tiling import Tiling, best_tiling
+
+
+@dataclass(frozen=True)
+class PlannedLayer:
+    """A layer, how it is cut, and where its image and its vectors are."""
+
+    layer: Layer
+    geometry: Geometry
+    tiling: Tiling
+    kept_image: bool
+    """The layer before it leaves the image on chip."""
+    kept_result: bool
+    """Its vectors stay on chip, and are not stored."""
+
+    def pass_outputs(self, number: int) -> int:
+        """Return how many outputs a pass computes."""
+        return min(self.tiling.outputs, self.geometry.outputs - number * self.tiling.outputs)
+
+
+def plan(layers: Sequence[Layer], hardware: Configuration) -> list[PlannedLayer]:
+    """Return the plan of a network. Raises TargetError for a layer that cannot be cut to fit.
+
+    Vectors stay on chip where only the next layer reads them, there is room, and the two layers
+    are estimated to take no longer than with the vectors in DRAM.
+    """
+    geometries = [Geometry(layer, hardware) for layer in layers]
+    readers = Counter(layer.image for layer in layers)
+    planned: list[PlannedLayer] = []
+    kept = False
+    for place, geometry in enumerate(geometries):
+        following = geometries[place + 1] if place + 1 < len(geometries) else None
+        name = geometry.layer.name
+        single = following is not None and following.layer.image == name and readers[name] == 1
+        keep = following is not None and single and _saves(geometry, following, kept)
+        free = hardware.activation_lines
+        if keep:
+            assert following is not None
+            free -= _whole(following)
+        planned.append(
+            PlannedLayer(geometry.layer, geometry, _tile(geometry, free, kept, keep), kept, keep)
+        )
+        kept = keep
+    return planned
+
+
+def _saves(geometry: Geometry, following: Geometry, kept: bool) -> bool:
+    """Tell whether two layers take no longer if what lies between them stays on chip."""
+    lines = geometry.hardware.activation_lines
+    free = lines - _whole(following)
+    if free < (_whole(geometry) if kept else 1):
+        return False
+    try:
+        first = _tile(geometry, free, kept, True)
+    except TargetError:
+        return False
+    on_chip = estimate(geometry, first, kept, True)
+    on_chip += estimate(following, _tile(following, lines, True, False), True, False)
+    through_dram = estimate(geometry, _tile(geometry, lines, kept, False), kept, False)
+    through_dram += estimate(following, _tile(following, lines, False, False), False, False)
+    return on_chip <= through_dram
+
+
+def _tile(geometry: Geometry, lines: int, kept_image: bool, kept_result: bool) -> Tiling:
+    stored = geometry.layer.vector is not Vector.NONE and not kept_result
+    return best_tiling(
+        geometry,
+        lines,
+        kept_image,
+        geometry.tile_step if stored else 1,
+        lambda tiling: estimate(geometry, tiling, kept_image, kept_result),
+    )
+
+
+def _whole(geometry: Geometry) -> int:
+    """Return the activation lines of a whole image."""
+    return geometry.kept_pitch * geometry.image_blocks

@@ -1,0 +1,134 @@
+"""How a layer is cut: outputs into passes, tiles into bands, bands into chunks.
+
+A pass computes some of the outputs, of which the indices are on chip. A band is a run of tiles of
+which the image rows are on chip: one RESP and one GATH. A chunk is a run of tiles of which the
+results are on chip: one ALU and its stores.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ....errors import TargetError
+from ..isa.instruction_set import Plane, Vector
+from .geometry import Geometry, round_up
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """One way to cut a layer."""
+
+    outputs: int
+    """Outputs of a pass; the last may have fewer."""
+    passes: int
+    bands: tuple[tuple[int, int], ...]
+    """First tile and number of tiles."""
+    chunk: int
+    """Tiles of a chunk; a band's last may have fewer."""
+    pitch: int
+    """Activation lines between two channel blocks of the image."""
+
+
+Cost = Callable[[Tiling], int]
+
+
+def best_tiling(
+    geometry: Geometry, activation_lines: int, kept_image: bool, step: int, cost: Cost
+) -> Tiling:
+    """Return the tiling with the lowest cost.
+
+    `activation_lines` are those that images of this layer may take in each bank: two bands' if it
+    has more than one. `step` is what the first tile of a band or chunk is a multiple of. Raises
+    TargetError when no tiling fits.
+    """
+    found = list(_tilings(geometry, activation_lines, kept_image, step))
+    if not found:
+        hardware, layer = geometry.hardware, geometry.layer
+        raise TargetError(
+            f"Layer {layer.name!r} does not fit accelerator {hardware.name!r}: its "
+            f"{geometry.image_blocks} vectors a pixel, {layer.width} pixels a row, and the "
+            f"indices of {geometry.blocks} blocks need more than {activation_lines} activation "
+            f"lines or {hardware.index_lines} index lines; enlarge them in the configuration"
+        )
+    return min(found, key=cost)
+
+
+def _tilings(
+    geometry: Geometry, activation_lines: int, kept_image: bool, step: int
+) -> Iterator[Tiling]:
+    for outputs in _outputs_of_a_pass(geometry):
+        chunks = _chunks(geometry, outputs, step)
+        for bands, pitch in _bandings(geometry, activation_lines, kept_image, step):
+            for chunk in chunks:
+                passes = -(-geometry.outputs // outputs)
+                yield Tiling(outputs, passes, bands, chunk, pitch)
+
+
+def _outputs_of_a_pass(geometry: Geometry) -> list[int]:
+    """Return how many outputs fit: with two sets of indices on chip, and with one."""
+    hardware = geometry.hardware
+    found = set()
+    for share in (2, 1):
+        groups = hardware.index_lines // share // geometry.blocks
+        most = min(groups * hardware.adders, hardware.outputs, *_result_lines(geometry))
+        if most >= geometry.outputs:
+            found.add(geometry.outputs)
+        elif most >= geometry.pass_step:
+            found.add(most // geometry.pass_step * geometry.pass_step)
+    return sorted(found)
+
+
+def _result_lines(geometry: Geometry) -> list[int]:
+    """Return for each memory of results that is used how many outputs of one tile it holds."""
+    hardware, layer = geometry.hardware, geometry.layer
+    found = []
+    if layer.plane is not Plane.NONE:
+        found.append(hardware.plane_lines)
+    if layer.residual is not None:
+        found.append(hardware.residual_lines)
+    if layer.vector is not Vector.NONE:
+        found.append(hardware.vector_lines // hardware.pixels * hardware.channels)
+    return found or [hardware.outputs]
+
+
+def _chunks(geometry: Geometry, outputs: int, step: int) -> list[int]:
+    """Return sizes of chunks of which two fit, or the smallest there is."""
+    hardware = geometry.hardware
+    blocks = -(-outputs // hardware.channels)
+    limits = [4095]
+    if geometry.layer.plane is not Plane.NONE:
+        limits.append(hardware.plane_lines // outputs)
+    if geometry.layer.residual is not None:
+        limits.append(hardware.residual_lines // outputs)
+    if geometry.layer.vector is not Vector.NONE:
+        limits.append(hardware.vector_lines // (blocks * hardware.pixels))
+    most = min(limits)
+    sizes = {
+        round_up(-(-geometry.tiles // parts), step)
+        for parts in (*range(1, 17), 24, 32, 48, 64, 98, geometry.tiles)
+    }
+    return sorted(size for size in sizes if size <= most // 2) or ([step] if step <= most else [])
+
+
+def _bandings(
+    geometry: Geometry, activation_lines: int, kept_image: bool, step: int
+) -> Iterator[tuple[tuple[tuple[int, int], ...], int]]:
+    """Yield bands and their pitch: the whole image, and equal parts of it."""
+    steps = -(-geometry.tiles // step)
+    for number in range(1, steps + 1):
+        size = round_up(-(-geometry.tiles // number), step)
+        bands = tuple(
+            (first, min(size, geometry.tiles - first)) for first in range(0, geometry.tiles, size)
+        )
+        if len(bands) != number:
+            continue
+        if kept_image:
+            if number > 3:
+                return
+            yield bands, geometry.kept_pitch
+            continue
+        pitch = max(geometry.quads(*band) for band in bands) * geometry.layer.width
+        slots = 1 if number == 1 else 2
+        if slots * pitch * geometry.image_blocks <= activation_lines:
+            yield bands, pitch
+            if number > 16:
+                return
