@@ -445,7 +445,7 @@ module accelerator #(
       .responses(tree_responses)
   );
 
-  logic responses_idle, response_window_taken, response_window_done;
+  logic responses_idle, response_window_taken;
   logic file_free, file_taken, file_filled, file_some;
   logic file_write, file_write_slot;
   logic [TURN_BITS-1:0] file_write_turn;
@@ -471,7 +471,6 @@ module accelerator #(
       .window_ready(window_some),
       .window_head,
       .window_taken(response_window_taken),
-      .window_done(response_window_done),
       .slot_free(file_free),
       .slot_taken(file_taken),
       .slot_filled(file_filled),
@@ -492,7 +491,7 @@ module accelerator #(
   // ---------------------------------------------------------------- gather
   wire [127:0] gather_head = head[GATHER];
   wire is_bconv = gather_head[3:0] == OP_BCONV;
-  logic gather_idle, gather_active, gather_fault, source_taken, source_done;
+  logic gather_idle, gather_active, gather_fault, source_taken;
   logic banks_free, bank_taken, bank_filled, bank_some, bank_done;
   logic file_read_slot;
   logic [ADDERS*CHANNELS*KERNEL_BITS-1:0] file_kernels;
@@ -528,7 +527,6 @@ module accelerator #(
       .source_ready(is_bconv ? window_some && bconv_windows : file_some),
       .window_head,
       .source_taken,
-      .source_done,
       .bank_free(banks_free),
       .bank_taken,
       .bank_filled,
@@ -568,7 +566,6 @@ module accelerator #(
 
   // Slots and banks: whose work may begin, and which may be filled.
   wire gather_window_taken = is_bconv && source_taken;
-  wire gather_window_done = is_bconv && source_done;
   always_ff @(posedge clock) begin
     if (response_window_taken || gather_window_taken) window_head <= !window_head;
     if (reset) window_head <= 1'b0;
@@ -577,15 +574,15 @@ module accelerator #(
       .clock, .reset, .enter(windows_filled),
       .leave(response_window_taken || gather_window_taken), .some(window_some)
   );
-  slot_counter #(.INITIAL(2)) windows_free_counter (
-      .clock, .reset, .enter(response_window_done || gather_window_done),
+  slot_counter #(.INITIAL(2), .BYPASS(1'b1)) windows_free_counter (
+      .clock, .reset, .enter(response_window_taken || gather_window_taken),
       .leave(windows_taken), .some(windows_free)
   );
   slot_counter file_some_counter (
       .clock, .reset, .enter(file_filled), .leave(!is_bconv && source_taken), .some(file_some)
   );
-  slot_counter #(.INITIAL(2)) file_free_counter (
-      .clock, .reset, .enter(!is_bconv && source_done), .leave(file_taken), .some(file_free)
+  slot_counter #(.INITIAL(2), .BYPASS(1'b1)) file_free_counter (
+      .clock, .reset, .enter(!is_bconv && source_taken), .leave(file_taken), .some(file_free)
   );
   slot_counter bank_some_counter (
       .clock, .reset, .enter(bank_filled), .leave(bank_done), .some(bank_some)

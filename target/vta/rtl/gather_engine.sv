@@ -43,7 +43,6 @@ module gather_engine #(
     input  logic source_ready,
     input  logic window_head,  // the window slot that is ready first
     output logic source_taken,
-    output logic source_done,
     // Accumulator banks.
     input  logic bank_free,
     output logic bank_taken,
@@ -137,14 +136,13 @@ module gather_engine #(
   end
 
   // Stage 1: what belongs to the index line that has arrived.
-  logic valid1, first1, done1, filled1, file_slot1, binary_slot1, bank1;
+  logic valid1, first1, filled1, file_slot1, binary_slot1, bank1;
   logic [GROUP_BITS-1:0] group1;
   logic [ADDER_BITS-1:0] adder1;
   logic [TURN_BITS-1:0] turn1;
   always_ff @(posedge clock) begin
     valid1 <= go && !reset;
     first1 <= block0 == '0;
-    done1 <= last_of_block;
     filled1 <= last_of_tile;
     file_slot1 <= file_slot0;
     binary_slot1 <= window_head;
@@ -153,7 +151,6 @@ module gather_engine #(
     adder1 <= adder0;
     turn1 <= turn0;
   end
-  assign source_done = valid1 && done1;
   assign file_slot = file_slot1;
   assign drives_lanes = valid1 && binary;
   assign window_slot = binary_slot1;

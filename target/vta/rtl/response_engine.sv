@@ -29,12 +29,11 @@ module response_engine #(
     output logic [SUBSET_BITS-1:0] subset_address,
     input  logic [8:0]             subset_kernel,
 
-    // `window_ready`: a slot is filled whose work has not begun; `window_taken` in the last cycle
-    // of its work's beginning, `window_done` when it may be filled again. Response slots likewise.
+    // `window_ready`: a slot is filled whose kernels are not all named. `window_taken` when the
+    // last one is: what is written from then on is not seen any more. Response slots likewise.
     input  logic window_ready,
     input  logic window_head,  // the slot that is ready first
     output logic window_taken,
-    output logic window_done,
     input  logic slot_free,
     output logic slot_taken,
     output logic slot_filled,
@@ -59,7 +58,7 @@ module response_engine #(
   logic [KERNEL_BITS-1:0] k0, k1;
   logic [TURN_BITS-1:0] turn0, turn1;
   logic part0, part1;
-  logic valid1, last1, last2;
+  logic valid1, last1;
   logic file_slot0, file_slot1;
 
   wire go = running && window_ready && slot_free;
@@ -74,8 +73,7 @@ module response_engine #(
   assign part = part1;
   assign turn = turn1;
   assign kernel = subset_kernel;
-  assign window_done = valid1 && last1;
-  assign slot_filled = file_enable && last2;
+  assign slot_filled = valid1 && last1;  // written in the next cycle, read in the one after
   assign window_taken = go && last0;
   assign slot_taken = go && last0;
   assign idle = !running && !valid1 && !file_enable;
@@ -117,7 +115,6 @@ module response_engine #(
     file_turn <= turn1;
     file_kernel <= k1;
     if (valid1) file_data <= total;
-    last2 <= last1;
     if (reset) begin
       running <= 1'b0;
       valid1 <= 1'b0;

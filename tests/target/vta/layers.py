@@ -161,7 +161,7 @@ def build(
         _load(
             memory,
             Memory.PARAMETER,
-            pack_parameters(outputs, **(parameters or {})),
+            pack_parameters(outputs, **_filled_up(parameters or {}, outputs)),
             outputs,
             post=4,
         )
@@ -230,6 +230,10 @@ def build(
         store.append(instruction(STORE_VECTORS, count=vector_lines, address=vectors_at))
     program = [*load, shape, *work, *store, instruction(FINISH)]
     return Built(program, memory.array(), planes_at, vectors_at, outputs, count)
+
+
+def _filled_up(parameters: dict[str, np.ndarray], outputs: int) -> dict[str, np.ndarray]:
+    return {name: np.pad(values, (0, outputs - len(values))) for name, values in parameters.items()}
 
 
 def _vectors_first(layer: Layer, hardware: Configuration) -> np.ndarray:

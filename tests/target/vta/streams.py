@@ -31,7 +31,10 @@ def changed(one: Instruction, **values: int) -> Instruction:
 
 
 def in_bands(built: Built, columns: int, tiles: int, hardware: Configuration) -> list[Instruction]:
-    """Return a layer's program (no vectors) with its work split into bands of so many tiles."""
+    """Return a layer's program (no vectors) with its work split into bands of so many tiles.
+
+    The plane memory is a ring of two bands: a third waits until the first one is stored.
+    """
     work = {one.opcode: one for one in built.program}
     respond, gather = work.get(RESPOND), work.get(GATHER)
     binary, alu, store = work.get(BINARY_CONV), work[ALU], work[STORE_PLANES]
@@ -57,17 +60,19 @@ def in_bands(built: Built, columns: int, tiles: int, hardware: Configuration) ->
                 changed(gather, tiles=some, wait=wait),
             ]
         lines = first * outputs
+        plane_line = first // tiles % 2 * tiles * outputs
         program += [
             changed(
                 alu,
                 tiles=some,
-                plane_line=lines,
+                plane_line=plane_line,
                 residual_line=lines if alu["residual"] else 0,
-                wait=wait,
+                wait=wait | (2 if first >= 2 * tiles else 0),
             ),
             changed(
                 store,
-                line=lines,
+                line=plane_line,
+                post=1 if first + 2 * tiles < alu["tiles"] else 0,
                 count=some * outputs,
                 address=store["address"] + lines * result_bytes(Plane(alu["plane"]), hardware),
             ),

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from tests.target.vta.layers import Layer, build, expected
 from tests.target.vta.strategies import epilogues, layers
 from tests.target.vta.streams import changed, kept_images, streams
-from tvm_snn.target.vta.configuration import load_configuration
 from tvm_snn.target.vta.isa.encoding import encode, instruction
 from tvm_snn.target.vta.isa.fields import Opcode
 from tvm_snn.target.vta.isa.instruction_set import (
@@ -26,15 +25,10 @@ from tvm_snn.target.vta.isa.instruction_set import (
     Vector,
 )
 from tvm_snn.target.vta.simulator.functional import simulate
-from tvm_snn.target.vta.simulator.rtl import MemoryModel, RtlSimulator
+from tvm_snn.target.vta.simulator.rtl import MemoryModel
 from tvm_snn.target.vta.simulator.trap import Trap, TrapError
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def rtl():
-    return RtlSimulator(load_configuration("tiny"))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,0 +1,181 @@
+"""What a configuration takes of an FPGA, as yosys synthesises it for Xilinx 7 series.
+
+`python -m tvm_snn.target.vta.resources --configuration pynq-z2` writes a JSON file and a Markdown
+table. Nothing is placed or routed: the numbers say whether a configuration fits, not how fast it
+will be.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...errors import SnnError
+from ...files import replacing
+from .configuration import Configuration, load_configuration
+from .isa.describe import as_system_verilog
+from .simulator.rtl import RTL, parameters
+
+_LUTS = {
+    **{f"LUT{inputs}": 1 for inputs in range(1, 7)},
+    # Vivado puts inverters into the tables behind them; counted here, as yosys leaves them.
+    "INV": 1,
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM32M": 4,
+    "RAM64M": 4,
+    "RAM128X1S": 2,
+    "RAM256X1S": 4,
+}
+"""Lookup tables of each cell."""
+
+_REGISTERS = ("FDRE", "FDSE", "FDCE", "FDPE")
+_BLOCK_RAMS = {"RAMB36E1": 1.0, "RAMB18E1": 0.5}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Lookup tables, flip-flops, block RAMs of 36 Kbit, DSP slices."""
+
+    lut: float
+    ff: float
+    bram36: float
+    dsp: float
+
+    @staticmethod
+    def of(cells: Mapping[str, int]) -> "Resources":
+        """Count the cells of a synthesised design, by type. Raises SnnError for a memory that is
+        made of cells that are not known here.
+        """
+        unknown = [name for name in cells if name.startswith("RAM") and name not in _LUTS]
+        unknown = [name for name in unknown if name not in _BLOCK_RAMS]
+        if unknown:
+            raise SnnError(f"Synthesis made memories of unknown cells: {unknown}")
+        return Resources(
+            lut=sum(count * _LUTS.get(name, 0) for name, count in cells.items()),
+            ff=sum(cells.get(name, 0) for name in _REGISTERS),
+            bram36=sum(count * _BLOCK_RAMS.get(name, 0.0) for name, count in cells.items()),
+            dsp=cells.get("DSP48E1", 0),
+        )
+
+
+XC7Z020 = Resources(lut=53_200, ff=106_400, bram36=140, dsp=220)
+"""The FPGA of the PYNQ-Z2."""
+
+
+def synthesize(
+    hardware: Configuration, folder: Path, top: str = "accelerator"
+) -> dict[str, dict[str, int]]:
+    """Return the cells of each module, by type, with those of the modules within it.
+
+    `folder` is for constants and logs; several minutes for a large configuration. Modules are kept
+    apart, so logic is not simplified across their borders. Raises SnnError when yosys fails.
+    """
+    if find_spec("pyosys") is None:
+        raise SnnError('Estimating resources takes yosys: pip install "tvm_snn[fpga]"')
+    (folder / "isa.svh").write_text(as_system_verilog())
+    sources = " ".join(map(str, sorted(RTL.glob("*.sv"))))
+    given = " ".join(f"-set {name} {value}" for name, value in parameters(hardware).items())
+    statistics = folder / "statistics.json"
+    passes = [
+        f"read_verilog -sv -defer -I{folder} {sources}",
+        f"chparam {given} {top}",
+        f"hierarchy -check -top {top}",
+        f"synth_xilinx -family xc7 -top {top} -noiopad",
+        f"tee -q -o {statistics} stat -json",
+    ]
+    program = (
+        "import sys, json\nfrom pyosys import libyosys\ndesign = libyosys.Design()\n"
+        "for step in json.loads(sys.argv[1]):\n    libyosys.run_pass(step, design)\n"
+    )
+    log = folder / "yosys.log"
+    with log.open("w") as output:
+        done = subprocess.run(
+            [sys.executable, "-c", program, json.dumps(passes)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode or not statistics.exists():
+        end = "\n".join(log.read_text().splitlines()[-20:])
+        raise SnnError(f"yosys failed with status {done.returncode}:\n{end}")
+    text = statistics.read_text()
+    return _with_submodules(json.loads(text[text.index("{") :])["modules"])
+
+
+def _with_submodules(modules: dict[str, dict]) -> dict[str, dict[str, int]]:
+    own = {name: module["num_cells_by_type"] for name, module in modules.items()}
+    whole: dict[str, dict[str, int]] = {}
+
+    def count(name: str) -> dict[str, int]:
+        if name not in whole:
+            total: dict[str, int] = {}
+            for cell, times in own[name].items():
+                inside = count(cell) if cell in own else {cell: 1}
+                for kind, number in inside.items():
+                    total[kind] = total.get(kind, 0) + times * number
+            whole[name] = total
+        return whole[name]
+
+    for name in own:
+        count(name)
+    return whole
+
+
+def report(hardware: Configuration, cells: Mapping[str, int], device: Resources) -> str:
+    """Return a configuration's resources as a Markdown table."""
+    used = Resources.of(cells)
+    rows = [
+        f"| {label} | {taken:,.10g} | {there:,} | {100 * taken / there:.1f} % |"
+        for label, taken, there in (
+            ("LUT", used.lut, device.lut),
+            ("FF", used.ff, device.ff),
+            ("BRAM36", used.bram36, device.bram36),
+            ("DSP", used.dsp, device.dsp),
+        )
+    ]
+    return "\n".join(
+        [
+            f"# Resources of {hardware.name}",
+            "",
+            f"{hardware.pixels} pixels, {hardware.channels} channels, {hardware.adders} adders, "
+            f"trees shared by {hardware.tree_sharing}. Synthesised by yosys (`synth_xilinx -family "
+            "xc7`), modules kept apart; not placed, not routed.",
+            "",
+            "| | used | xc7z020 | |",
+            "| --- | ---: | ---: | ---: |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Synthesise a configuration and write what it takes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--configuration", default="pynq-z2", help="a name, or a JSON file")
+    parser.add_argument(
+        "--output", type=Path, default=Path("."), help="the folder of the two files"
+    )
+    given = parser.parse_args()
+    hardware = load_configuration(given.configuration)
+    with tempfile.TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
+        cells = synthesize(hardware, Path(folder))["accelerator"]
+    table = report(hardware, cells, XC7Z020)
+    values = {"configuration": hardware.name, "cells": dict(sorted(cells.items()))}
+    for suffix, text in (("json", json.dumps(values, indent=2) + "\n"), ("md", table)):
+        with replacing(given.output / f"fpga-{hardware.name}.{suffix}") as path:
+            Path(path).write_text(text)
+    print(table, end="")
+
+
+if __name__ == "__main__":
+    main()

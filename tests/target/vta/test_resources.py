@@ -1,0 +1,34 @@
+"""What yosys makes of the RTL, counted."""
+
+import pytest
+
+from tvm_snn.errors import SnnError
+from tvm_snn.target.vta.configuration import load_configuration
+from tvm_snn.target.vta.resources import XC7Z020, Resources, report, synthesize
+
+
+def test_cells_are_counted():
+    used = Resources.of(
+        {"LUT6": 2, "RAM32M": 3, "FDRE": 5, "RAMB18E1": 3, "DSP48E1": 1, "CARRY4": 9}
+    )
+
+    assert used == Resources(lut=14, ff=5, bram36=1.5, dsp=1)
+
+
+def test_a_memory_of_unknown_cells_is_an_error():
+    with pytest.raises(SnnError, match="RAM512X1S"):
+        Resources.of({"RAM512X1S": 1})
+
+
+def test_the_report_says_what_part_of_the_device_is_used():
+    text = report(load_configuration("tiny"), {"LUT6": 26_600, "RAMB36E1": 14}, XC7Z020)
+
+    assert "| LUT | 26,600 | 53,200 | 50.0 % |" in text
+    assert "| BRAM36 | 14 | 140 | 10.0 % |" in text
+
+
+@pytest.mark.slow
+def test_yosys_synthesizes_the_smallest_configuration(tmp_path):
+    cells = synthesize(load_configuration("tiny"), tmp_path)
+
+    assert cells["accelerator"]["RAMB36E1"] > 0
