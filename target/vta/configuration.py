@@ -27,10 +27,12 @@ class Configuration:
     """Responses that a lane gathers in a cycle: outputs computed side by side."""
     tree_sharing: int
     """Pixels that take turns at one adder tree for their responses."""
+    alu_pixels: int
+    """Pixels that the ALU finishes side by side."""
     activation_bits: int
     """8 for two's complement bytes, 2 for signs with a zero."""
     index_bits: int
-    """Bit planes of the index memory; with 9, it holds whole 3x3 kernels (plain binary conv)."""
+    """Bit planes of the index memory; with 9, it holds whole 3x3 kernels, and there are BCONVs."""
     responses: int
     """Responses that a lane can hold: the largest subset."""
     activation_lines: int
@@ -72,6 +74,15 @@ class Configuration:
                 f"tree_sharing is {self.tree_sharing}, expected 1 to pixels, {self.pixels}",
             ),
             (
+                self.alu_pixels in (2, 4, 8, 16, 32, 64),
+                f"alu_pixels is {self.alu_pixels}, expected 2, 4, 8, 16, 32 or 64",
+            ),
+            (
+                self.vector_lines % self.alu_pixels == 0,
+                f"vector_lines is {self.vector_lines}, expected a multiple of alu_pixels, "
+                f"{self.alu_pixels}",
+            ),
+            (
                 self.activation_bits in (2, 8),
                 f"activation_bits is {self.activation_bits}, expected 2 or 8",
             ),
@@ -104,6 +115,11 @@ class Configuration:
     def trees(self) -> int:
         """Adder trees of one channel."""
         return -(-self.pixels // self.tree_sharing)
+
+    @property
+    def alu_turns(self) -> int:
+        """Cycles that the ALU takes for an output channel of a tile."""
+        return -(-self.pixels // self.alu_pixels)
 
     def to_json(self) -> str:
         """Return the parameters as the text of a JSON file."""

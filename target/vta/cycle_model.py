@@ -10,7 +10,7 @@ Left out: stalls of the memory, and that fetch and load share the bus, LDACT and
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from ...errors import SnnError
 from .configuration import Configuration
@@ -28,7 +28,6 @@ from .isa.instruction_set import (
     STORE_PLANES,
     Memory,
     Plane,
-    Vector,
     Window,
 )
 
@@ -37,7 +36,8 @@ _BURST = 16  # words of a burst
 _BURSTS = 4  # read bursts under way
 _PAGE = 4096  # bytes that a burst does not leave
 
-_Process = Iterator[None]
+_Process = Generator[None, None, None]
+_Work = Generator[None, None, int]
 
 
 def predicted_cycles(
@@ -68,31 +68,26 @@ class _Machine:
         self._free_responses = deque([0, 0])
         self._free_banks = deque([0, 0])
         self._shape: Instruction | None = None
-        self._closed = -hardware.pixels  # when the ALU last completed vectors
         self._answered = 0  # when memory has answered every write
         self._end = 0
+        self._fetched = False
         self._moved = False
 
     def run(self) -> int:
-        running = [self._fetch(), *(self._engine(engine) for engine in Engine)]
-        fetch = running[0]
-        while fetch in running or any(self._seen.values()) or self._busy():
+        processes = [self._fetch(), *(self._engine(engine) for engine in Engine)]
+        while not self._fetched or any(self._seen.values()):
             self._moved = False
-            for process in list(running):
-                if next(process, self) is self:
-                    running.remove(process)
+            for process in processes:
+                next(process)
             if not self._moved:
                 raise SnnError("The program's engines wait for each other")
         return max(self._end, self._answered) + 1
-
-    def _busy(self) -> bool:
-        return any(len(self._left[engine]) < count for engine, count in self._pushed.items())
 
     # ------------------------------------------------------------ fetch and order
 
     def _fetch(self) -> _Process:
         words = INSTRUCTION_BYTES // self._hardware.bus_bytes
-        self._pushed = dict.fromkeys(Engine, 0)
+        pushed = dict.fromkeys(Engine, 0)
         taken, asked = 0, 1
         for number, one in enumerate(self._program):
             if number % _CHUNK == 0:
@@ -100,7 +95,7 @@ class _Machine:
             arrived = asked + 1 + self._latency + (number % _CHUNK + 1) * words
             taken = max(taken + 1, arrived)
             for engine in one.opcode.engines:
-                place = self._pushed[engine] - _CHUNK
+                place = pushed[engine] - _CHUNK
                 while place >= len(self._left[engine]):
                     yield
                 if place >= 0:
@@ -108,10 +103,13 @@ class _Machine:
             self._moved = True
             if one.opcode is FINISH:
                 self._finish(taken + 1)
-                return
+                break
             for engine in one.opcode.engines:
                 self._seen[engine].append((one, taken + 1))
-                self._pushed[engine] += 1
+                pushed[engine] += 1
+        self._fetched = True
+        while True:
+            yield
 
     def _engine(self, engine: Engine) -> _Process:
         queue, left = self._seen[engine], -1
@@ -140,7 +138,7 @@ class _Machine:
     def _finish(self, cycle: int) -> None:
         self._end = max(self._end, cycle)
 
-    def _work(self, one: Instruction, engine: Engine, begins: int, owes: bool):  # type: ignore[no-untyped-def]
+    def _work(self, one: Instruction, engine: Engine, begins: int, owes: bool) -> _Work:
         """Do an instruction that begins in a cycle; return the one in which it leaves."""
         if one.opcode is SHAPE:
             self._shape = one
@@ -231,8 +229,14 @@ class _Machine:
                 stride = shape["stride"]
                 yield [stride * (length - 1) + 3 for length in segments]
 
-    def _fill(self, taken: int, segments: list[int], parts: int):  # type: ignore[no-untyped-def]
-        """Fill a block's windows; `taken` is the first cycle in which it may be begun."""
+    def _fill(
+        self, taken: int, segments: list[int], parts: int
+    ) -> Generator[None, None, tuple[int, int]]:
+        """Fill a block's windows; `taken` is the first cycle in which it may be begun.
+
+        Returns when they are filled, and when the next block may be begun.
+        """
+        filled = taken
         while not self._free_windows:
             yield
         taken = max(taken, self._free_windows.popleft())
@@ -242,7 +246,7 @@ class _Machine:
         self._moved = True
         return filled, taken
 
-    def _respond(self, one: Instruction, begins: int):  # type: ignore[no-untyped-def]
+    def _respond(self, one: Instruction, begins: int) -> _Work:
         shape = self._shape
         parts = shape["parts"] + 1 if shape is not None else 1
         length = one["kernels"] * self._hardware.tree_sharing * parts
@@ -258,20 +262,19 @@ class _Machine:
                 self._responses.append(last + 2)
         return last + 3
 
-    def _show(self, one: Instruction, begins: int):  # type: ignore[no-untyped-def]
-        taken, shown = begins + 3, 0
+    def _show(self, one: Instruction, begins: int) -> _Work:
+        taken = begins + 3
         for segments in self._tiles(one):
             for _ in range(one["blocks"]):
                 filled, taken = yield from self._fill(taken, segments, 1)
                 self._windows.append(filled + 1)
-                shown += 1
         while self._windows:
             yield
         while len(self._free_windows) < 2:
             yield
         return self._free_windows[-1] + 1
 
-    def _gather(self, one: Instruction, begins: int):  # type: ignore[no-untyped-def]
+    def _gather(self, one: Instruction, begins: int) -> _Work:
         hardware = self._hardware
         binary = one.opcode is BINARY_CONV
         source = self._windows if binary else self._responses
@@ -297,22 +300,14 @@ class _Machine:
 
     # ------------------------------------------------------------ ALU
 
-    def _epilogue(self, one: Instruction, begins: int):  # type: ignore[no-untyped-def]
+    def _epilogue(self, one: Instruction, begins: int) -> _Work:
         hardware = self._hardware
-        outputs = one["groups"] * hardware.adders
-        vectors = one["vector"] != Vector.NONE
+        length = one["groups"] * hardware.adders * hardware.alu_turns
         last = begins
         for _ in range(one["tiles"]):
             while not self._banks:
                 yield
-            last = max(last, self._banks.popleft() - 1)
-            if vectors:
-                for first in range(0, outputs, hardware.channels):
-                    last += min(hardware.channels, outputs - first)
-                    last = max(last, self._closed + hardware.pixels)
-                    self._closed = last
-            else:
-                last += outputs
+            last = max(last, self._banks.popleft() - 1) + length
             self._free_banks.append(last + 1)
             self._moved = True
-        return last + 7 + (hardware.pixels if vectors else 0)
+        return last + 7

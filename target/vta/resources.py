@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ...errors import SnnError
 from ...files import replacing
@@ -71,27 +72,44 @@ XC7Z020 = Resources(lut=53_200, ff=106_400, bram36=140, dsp=220)
 """The FPGA of the PYNQ-Z2."""
 
 
-def synthesize(
-    hardware: Configuration, folder: Path, top: str = "accelerator"
-) -> dict[str, dict[str, int]]:
+def elaborate(hardware: Configuration, folder: Path) -> None:
+    """Have yosys read a configuration's RTL; `folder` is for constants and the log.
+
+    Raises SnnError where it cannot.
+    """
+    _yosys([*_elaboration(hardware, folder), "proc", "check -assert"], folder)
+
+
+def synthesize(hardware: Configuration, folder: Path) -> dict[str, dict[str, int]]:
     """Return the cells of each module, by type, with those of the modules within it.
 
-    `folder` is for constants and logs; several minutes for a large configuration. Modules are kept
-    apart, so logic is not simplified across their borders. Raises SnnError when yosys fails.
+    `folder` is for constants and the log; several minutes for a large configuration. Modules are
+    kept apart, so logic is not simplified across their borders. Raises SnnError when yosys fails.
     """
-    if find_spec("pyosys") is None:
-        raise SnnError('Estimating resources takes yosys: pip install "tvm_snn[fpga]"')
+    statistics = folder / "statistics.json"
+    flow = [
+        "synth_xilinx -family xc7 -top accelerator -noiopad",
+        f"tee -q -o {statistics} stat -json",
+    ]
+    _yosys([*_elaboration(hardware, folder), *flow], folder)
+    text = statistics.read_text()
+    return _with_submodules(json.loads(text[text.index("{") :])["modules"])
+
+
+def _elaboration(hardware: Configuration, folder: Path) -> list[str]:
     (folder / "isa.svh").write_text(as_system_verilog())
     sources = " ".join(map(str, sorted(RTL.glob("*.sv"))))
     given = " ".join(f"-set {name} {value}" for name, value in parameters(hardware).items())
-    statistics = folder / "statistics.json"
-    passes = [
+    return [
         f"read_verilog -sv -defer -I{folder} {sources}",
-        f"chparam {given} {top}",
-        f"hierarchy -check -top {top}",
-        f"synth_xilinx -family xc7 -top {top} -noiopad",
-        f"tee -q -o {statistics} stat -json",
+        f"chparam {given} accelerator",
+        "hierarchy -check -top accelerator",
     ]
+
+
+def _yosys(passes: list[str], folder: Path) -> None:
+    if find_spec("pyosys") is None:
+        raise SnnError('Estimating resources takes yosys: pip install "tvm_snn[fpga]"')
     program = (
         "import sys, json\nfrom pyosys import libyosys\ndesign = libyosys.Design()\n"
         "for step in json.loads(sys.argv[1]):\n    libyosys.run_pass(step, design)\n"
@@ -104,15 +122,19 @@ def synthesize(
             stderr=subprocess.STDOUT,
             check=False,
         )
-    if done.returncode or not statistics.exists():
+    if done.returncode:
         end = "\n".join(log.read_text().splitlines()[-20:])
         raise SnnError(f"yosys failed with status {done.returncode}:\n{end}")
-    text = statistics.read_text()
-    return _with_submodules(json.loads(text[text.index("{") :])["modules"])
 
 
-def _with_submodules(modules: dict[str, dict]) -> dict[str, dict[str, int]]:
-    own = {name: module["num_cells_by_type"] for name, module in modules.items()}
+def _with_submodules(modules: dict[str, dict[str, Any]]) -> dict[str, dict[str, int]]:
+    # Yosys puts a backslash before names that are not its own, not everywhere.
+    own = {
+        name.removeprefix("\\"): {
+            cell.removeprefix("\\"): times for cell, times in module["num_cells_by_type"].items()
+        }
+        for name, module in modules.items()
+    }
     whole: dict[str, dict[str, int]] = {}
 
     def count(name: str) -> dict[str, int]:
@@ -170,7 +192,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
         cells = synthesize(hardware, Path(folder))["accelerator"]
     table = report(hardware, cells, XC7Z020)
-    values = {"configuration": hardware.name, "cells": dict(sorted(cells.items()))}
+    values = {
+        "configuration": hardware.name,
+        "parameters": parameters(hardware),
+        "cells": dict(sorted(cells.items())),
+    }
     for suffix, text in (("json", json.dumps(values, indent=2) + "\n"), ("md", table)):
         with replacing(given.output / f"fpga-{hardware.name}.{suffix}") as path:
             Path(path).write_text(text)

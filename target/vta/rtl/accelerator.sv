@@ -4,6 +4,7 @@ module accelerator #(
     parameter int CHANNELS = 8,
     parameter int ADDERS = 1,
     parameter int TREE_SHARING = 2,
+    parameter int ALU_PIXELS = 2,
     parameter int ACTIVATION_BITS = 8,
     parameter int INDEX_BITS = 9,
     parameter int RESPONSES = 64,
@@ -41,6 +42,10 @@ module accelerator #(
     output logic [31:0]            m_axi_araddr,
     output logic [ 7:0]            m_axi_arlen,
     output logic                   m_axi_arid,
+    output logic [ 2:0]            m_axi_arsize,
+    output logic [ 1:0]            m_axi_arburst,
+    output logic [ 3:0]            m_axi_arcache,
+    output logic [ 2:0]            m_axi_arprot,
     input  logic                   m_axi_rvalid,
     output logic                   m_axi_rready,
     input  logic [BUS_BYTES*8-1:0] m_axi_rdata,
@@ -51,6 +56,10 @@ module accelerator #(
     input  logic                   m_axi_awready,
     output logic [31:0]            m_axi_awaddr,
     output logic [ 7:0]            m_axi_awlen,
+    output logic [ 2:0]            m_axi_awsize,
+    output logic [ 1:0]            m_axi_awburst,
+    output logic [ 3:0]            m_axi_awcache,
+    output logic [ 2:0]            m_axi_awprot,
     output logic                   m_axi_wvalid,
     input  logic                   m_axi_wready,
     output logic [BUS_BYTES*8-1:0] m_axi_wdata,
@@ -75,6 +84,12 @@ module accelerator #(
   localparam int GROUPS = OUTPUTS / ADDERS;
   localparam int GROUP_BITS = $clog2(GROUPS);
   localparam int PLANE_BITS = ADDERS * CHANNELS;
+  localparam bit BINARY = INDEX_BITS == 9;
+  localparam int ALU_TURNS = (PIXELS + ALU_PIXELS - 1) / ALU_PIXELS;
+  localparam int VECTOR_BANK_BITS = $clog2(ALU_PIXELS);
+  localparam int BANK_LINE_BITS = $clog2(VECTOR_LINES) - VECTOR_BANK_BITS;
+  // Binary convolutions write an adder's and a turn's accumulators apart.
+  localparam int ACCUMULATOR_FIELDS = BINARY ? ADDERS * PIXELS : 1;
   localparam int LOAD = 0, RESPONSE = 1, GATHER = 2, ALU_ENGINE = 3, STORE = 4;
   localparam int COUNTERS = 12;
 
@@ -235,6 +250,16 @@ module accelerator #(
   end
   assign bus_quiet = read_quiet == '1 && writer_idle;
 
+  // Bursts of whole words at rising addresses; memory may buffer and combine them.
+  assign m_axi_arsize = 3'($clog2(BUS_BYTES));
+  assign m_axi_awsize = 3'($clog2(BUS_BYTES));
+  assign m_axi_arburst = 2'b01;
+  assign m_axi_awburst = 2'b01;
+  assign m_axi_arcache = 4'b0011;
+  assign m_axi_awcache = 4'b0011;
+  assign m_axi_arprot = 3'b000;
+  assign m_axi_awprot = 3'b000;
+
   // ---------------------------------------------------------------- activation banks
   logic [3:0] load_bank_enable, store_bank_enable;
   logic [LINE_BITS-1:0] load_bank_address, store_bank_address;
@@ -378,7 +403,6 @@ module accelerator #(
   wire [15:0] run_count =
       is_resp ? response_head[RESP_COUNT_LSB+:16] : response_head[BCONV_COUNT_LSB+:16];
   wire [7:0] run_kernels = response_head[RESP_KERNELS_LSB+:8];
-  wire [15:0] run_tiles = 16'((17'(run_count) + 17'(PIXELS - 1)) / 17'(PIXELS));
 
   logic loader_idle, window_fault, windows_free, windows_taken, windows_filled, window_some;
   logic [8:0] tap_enable;
@@ -438,10 +462,10 @@ module accelerator #(
       .tap_data,
       .tap_slot,
       .tap_part,
-      .slot(gather_drives ? gather_window_slot : response_window_slot),
-      .part(gather_drives ? 1'b0 : response_part),
-      .turn(gather_drives ? gather_turn : response_turn),
-      .kernels(gather_drives ? gather_kernels : {CHANNELS{response_kernel}}),
+      .slot(BINARY && gather_drives ? gather_window_slot : response_window_slot),
+      .part(BINARY && gather_drives ? 1'b0 : response_part),
+      .turn(BINARY && gather_drives ? gather_turn : response_turn),
+      .kernels(BINARY && gather_drives ? gather_kernels : {CHANNELS{response_kernel}}),
       .responses(tree_responses)
   );
 
@@ -464,7 +488,8 @@ module accelerator #(
       .subset(response_head[RESP_SUBSET_LSB+:8]),
       .kernels(run_kernels),
       .paired,
-      .block_count(24'(run_tiles) * 24'(run_blocks)),
+      .blocks(run_blocks),
+      .count(run_count),
       .subset_enable(subset_read),
       .subset_address(subset_read_address),
       .subset_kernel,
@@ -500,7 +525,6 @@ module accelerator #(
   logic [GROUP_BITS-1:0] gather_read_group, gather_write_group;
   logic [ADDERS*PIXELS-1:0] gather_write;
   logic [ADDERS*PIXELS*ACCUMULATOR_BITS-1:0] gather_write_data, bank_data[2];
-  wire [15:0] gather_count = gather_head[BCONV_COUNT_LSB+:16];
   wire bconv_windows = busy[RESPONSE] && !is_shape && !is_resp;
 
   gather_engine #(
@@ -518,8 +542,7 @@ module accelerator #(
       .line(is_bconv ? gather_head[BCONV_KERNEL_LINE_LSB+:16] : gather_head[GATH_LINE_LSB+:16]),
       .groups(is_bconv ? gather_head[BCONV_GROUPS_LSB+:10] : gather_head[GATH_GROUPS_LSB+:10]),
       .blocks(is_bconv ? gather_head[BCONV_BLOCKS_LSB+:8] : gather_head[GATH_BLOCKS_LSB+:8]),
-      .tiles(is_bconv ? 16'((17'(gather_count) + 17'(PIXELS - 1)) / 17'(PIXELS))
-          : 16'(gather_head[GATH_TILES_LSB+:12])),
+      .count(is_bconv ? gather_head[BCONV_COUNT_LSB+:16] : 16'(gather_head[GATH_TILES_LSB+:12])),
       .sign(gather_head[GATH_SIGN_LSB+:4]),
       .index_enable(index_read),
       .index_address(index_read_address),
@@ -598,10 +621,11 @@ module accelerator #(
   for (genvar b = 0; b < 2; b++) begin : accumulator_bank
     wire by_gather = gather_read && gather_bank == 1'(b);
     simple_ram #(
-        .DEPTH(GROUPS), .FIELDS(ADDERS * PIXELS), .FIELD_BITS(ACCUMULATOR_BITS)
+        .DEPTH(GROUPS), .FIELDS(ACCUMULATOR_FIELDS),
+        .FIELD_BITS(ADDERS * PIXELS * ACCUMULATOR_BITS / ACCUMULATOR_FIELDS)
     ) memory (
         .clock,
-        .write_enable(gather_write_bank == 1'(b) ? gather_write : '0),
+        .write_enable(gather_write_bank == 1'(b) ? gather_write[ACCUMULATOR_FIELDS-1:0] : '0),
         .write_address(gather_write_group),
         .write_data(gather_write_data),
         .read_enable(by_gather || (alu_read && alu_bank == 1'(b))),
@@ -610,16 +634,18 @@ module accelerator #(
     );
   end
 
-  logic plane_write, vector_write;
+  logic [ALU_TURNS-1:0] plane_write;
+  logic [ALU_PIXELS*CHANNELS-1:0] vector_write;
   logic [$clog2(PLANE_LINES)-1:0] plane_write_address, plane_read_address;
-  logic [PIXELS*32-1:0] plane_write_data, plane_line;
-  logic [$clog2(VECTOR_LINES)-1:0] vector_write_address, vector_read_address;
-  logic [VECTOR_BITS-1:0] vector_write_data;
+  logic [ALU_TURNS*ALU_PIXELS*32-1:0] plane_write_data, plane_line;
+  logic [$clog2(VECTOR_LINES)-1:0] vector_read_address;
+  logic [ALU_PIXELS*BANK_LINE_BITS-1:0] vector_write_address;
+  logic [ALU_PIXELS*VECTOR_BITS-1:0] vector_write_data, vector_lines;
   wire [127:0] alu_head = head[ALU_ENGINE];
   alu_engine #(
-      .PIXELS(PIXELS), .CHANNELS(CHANNELS), .ADDERS(ADDERS), .ACTIVATION_BITS(ACTIVATION_BITS),
-      .ACCUMULATOR_BITS(ACCUMULATOR_BITS), .OUTPUTS(OUTPUTS), .RESIDUAL_LINES(RESIDUAL_LINES),
-      .PLANE_LINES(PLANE_LINES), .VECTOR_LINES(VECTOR_LINES)
+      .PIXELS(PIXELS), .LANES(ALU_PIXELS), .CHANNELS(CHANNELS), .ADDERS(ADDERS),
+      .ACTIVATION_BITS(ACTIVATION_BITS), .ACCUMULATOR_BITS(ACCUMULATOR_BITS), .OUTPUTS(OUTPUTS),
+      .RESIDUAL_LINES(RESIDUAL_LINES), .PLANE_LINES(PLANE_LINES), .VECTOR_LINES(VECTOR_LINES)
   ) alu_unit (
       .clock,
       .reset,
@@ -665,16 +691,35 @@ module accelerator #(
   logic [23:0] writer_words;
   logic [BUS_BYTES*8-1:0] write_word;
   logic [BUS_BYTES-1:0] write_strobe;
-  simple_ram #(.DEPTH(PLANE_LINES), .FIELD_BITS(PIXELS * 32)) plane_memory (
+  simple_ram #(
+      .DEPTH(PLANE_LINES), .FIELDS(ALU_TURNS), .FIELD_BITS(ALU_PIXELS * 32)
+  ) plane_memory (
       .clock, .write_enable(plane_write), .write_address(plane_write_address),
       .write_data(plane_write_data), .read_enable(store_read),
       .read_address(plane_read_address), .read_data(plane_line)
   );
-  simple_ram #(.DEPTH(VECTOR_LINES), .FIELD_BITS(VECTOR_BITS)) vector_memory (
-      .clock, .write_enable(vector_write), .write_address(vector_write_address),
-      .write_data(vector_write_data), .read_enable(store_read),
-      .read_address(vector_read_address), .read_data(store_vector)
-  );
+  for (genvar b = 0; b < ALU_PIXELS; b++) begin : vector_bank
+    simple_ram #(
+        .DEPTH(VECTOR_LINES / ALU_PIXELS), .FIELDS(CHANNELS), .FIELD_BITS(ACTIVATION_BITS)
+    ) memory (
+        .clock,
+        .write_enable(vector_write[b*CHANNELS+:CHANNELS]),
+        .write_address(vector_write_address[b*BANK_LINE_BITS+:BANK_LINE_BITS]),
+        .write_data(vector_write_data[b*VECTOR_BITS+:VECTOR_BITS]),
+        .read_enable(store_read),
+        .read_address(vector_read_address[$clog2(VECTOR_LINES)-1:VECTOR_BANK_BITS]),
+        .read_data(vector_lines[b*VECTOR_BITS+:VECTOR_BITS])
+    );
+  end
+  logic [VECTOR_BANK_BITS-1:0] vector_bank_read;
+  always_ff @(posedge clock)
+    if (store_read) vector_bank_read <= vector_read_address[VECTOR_BANK_BITS-1:0];
+  always_comb begin
+    store_vector = '0;
+    for (int b = 0; b < ALU_PIXELS; b++)
+      if (vector_bank_read == VECTOR_BANK_BITS'(b))
+        store_vector = vector_lines[b*VECTOR_BITS+:VECTOR_BITS];
+  end
 
   wire [127:0] store_head = head[STORE];
   wire is_planes = store_head[3:0] == OP_STPLN;
@@ -704,7 +749,7 @@ module accelerator #(
       .pitch(store_head[KEEP_PITCH_LSB+:14]),
       .read_enable(store_read),
       .plane_address(plane_read_address),
-      .plane_line,
+      .plane_line(plane_line[PIXELS*32-1:0]),
       .vector_address(vector_read_address),
       .vector_line(store_vector),
       .writer_start,
@@ -745,8 +790,9 @@ module accelerator #(
     if (begin_work[RESPONSE] && !is_shape)
       configuration_fault = configuration_fault || !shaped;
     if (begin_work[GATHER])
-      configuration_fault = configuration_fault || (is_bconv ? gather_head[BCONV_GROUPS_LSB+:10]
-          : gather_head[GATH_GROUPS_LSB+:10]) > 10'(GROUPS);
+      configuration_fault = configuration_fault || (is_bconv && !BINARY)
+          || (is_bconv ? gather_head[BCONV_GROUPS_LSB+:10] : gather_head[GATH_GROUPS_LSB+:10])
+              > 10'(GROUPS);
     if (begin_work[ALU_ENGINE])
       configuration_fault = configuration_fault || alu_head[ALU_GROUPS_LSB+:10] > 10'(GROUPS);
   end
@@ -769,7 +815,7 @@ module accelerator #(
   wire moving = (m_axi_arvalid && m_axi_arready) || (m_axi_rvalid && m_axi_rready)
       || (m_axi_awvalid && m_axi_awready) || (m_axi_wvalid && m_axi_wready) || m_axi_bvalid
       || |begin_work || |pop || response_active || gather_active || alu_read || bank_read_enable
-      || vector_write || load_bank_request || store_bank_request;
+      || load_bank_request || store_bank_request;
   wire deadlock = running && &still;
 
   wire done = fetched && empty == '1 && busy == '0 && writer_idle;

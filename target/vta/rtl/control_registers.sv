@@ -81,6 +81,8 @@ module control_registers #(
       rvalid <= 1'b0;
       start <= 1'b0;
       clear <= 1'b1;
+      program_address <= '0;
+      program_length <= '0;
     end
   end
 endmodule

@@ -32,7 +32,7 @@ module gather_engine #(
     input  logic [15:0] line,
     input  logic [ 9:0] groups,
     input  logic [ 7:0] blocks,
-    input  logic [15:0] tiles,
+    input  logic [15:0] count,  // tiles; in binary convolutions, output pixels
     input  logic [ 3:0] sign,
 
     output logic                                  index_enable,
@@ -71,11 +71,12 @@ module gather_engine #(
     output logic [ADDERS*PIXELS*ACCUMULATOR_BITS-1:0]  write_data
 );
   localparam int SUM_BITS = RESPONSE_BITS + $clog2(CHANNELS) + 1;
-  localparam int COUNT_BITS = $clog2(CHANNELS + 1);
+  // Whole kernels need nine bits; without them, there are no binary convolutions.
+  localparam bit BINARY = INDEX_BITS == 9;
 
   // Stage 0.
   logic running;
-  logic [15:0] tiles_left;
+  logic [15:0] left;
   logic [7:0] block0;
   logic [9:0] group0;
   logic [ADDER_BITS-1:0] adder0;
@@ -84,6 +85,7 @@ module gather_engine #(
   logic file_slot0, bank0, pause;
 
   wire go = running && source_ready && bank_free && !pause;
+  wire [15:0] tile = binary ? 16'(PIXELS) : 16'd1;
   wire last_turn = !binary || turn0 == TURN_BITS'(SHARING - 1);
   wire last_adder = !binary || adder0 == ADDER_BITS'(ADDERS - 1);
   wire last_group = group0 + 10'd1 == groups;
@@ -101,7 +103,7 @@ module gather_engine #(
     pause <= 1'b0;
     if (start) begin
       running <= 1'b1;
-      tiles_left <= tiles;
+      left <= count;
       block0 <= '0;
       group0 <= '0;
       adder0 <= '0;
@@ -124,8 +126,8 @@ module gather_engine #(
       if (last_of_tile) begin
         block0 <= '0;
         bank0 <= !bank0;
-        tiles_left <= tiles_left - 1'b1;
-        if (tiles_left == 16'd1) running <= 1'b0;
+        left <= left - tile;
+        if (left <= tile) running <= 1'b0;
       end
     end
     if (reset) begin
@@ -183,42 +185,36 @@ module gather_engine #(
     filled2 <= filled1;
     bank2 <= bank1;
     group2 <= group1;
-    negate2 <= binary ? '0 : negate1;
+    // The trees' responses lack the sign of tap 0.
+    for (int a = 0; a < ADDERS; a++)
+      for (int c = 0; c < CHANNELS; c++)
+        negate2[a*CHANNELS+c] <= BINARY && binary ? !kernels[9*c] : negate1[a*CHANNELS+c];
     for (int a = 0; a < ADDERS; a++) adder_enable2[a] <= !binary || adder1 == ADDER_BITS'(a);
     for (int p = 0; p < PIXELS; p++)
       pixel_enable2[p] <= !binary || turn1 == TURN_BITS'(p / TREES);
     for (int a = 0; a < ADDERS; a++)
       for (int p = 0; p < PIXELS; p++)
         for (int c = 0; c < CHANNELS; c++)
-          picked2[((a*PIXELS+p)*CHANNELS+c)*RESPONSE_BITS+:RESPONSE_BITS] <= binary
+          picked2[((a*PIXELS+p)*CHANNELS+c)*RESPONSE_BITS+:RESPONSE_BITS] <= BINARY && binary
               ? tree_responses[(c*TREES+p%TREES)*RESPONSE_BITS+:RESPONSE_BITS]
               : file_data[((a*CHANNELS+c)*PIXELS+p)*RESPONSE_BITS+:RESPONSE_BITS];
   end
-
-  logic [COUNT_BITS-1:0] negations2[ADDERS];
-  always_comb
-    for (int a = 0; a < ADDERS; a++) begin
-      negations2[a] = '0;
-      for (int c = 0; c < CHANNELS; c++)
-        negations2[a] = negations2[a] + COUNT_BITS'(negate2[a*CHANNELS+c]);
-    end
 
   // Stage 3: sums over the channels; the accumulators have been read.
   logic valid3, first3, filled3, bank3;
   logic [GROUP_BITS-1:0] group3;
   logic [ADDERS*PIXELS-1:0] enable3;
   logic [ADDERS*PIXELS*SUM_BITS-1:0] sum2, sum3;
+  logic [ADDERS-1:0] negate3;  // the sums lack the sign of channel 0
   for (genvar a = 0; a < ADDERS; a++) begin : adder
     for (genvar p = 0; p < PIXELS; p++) begin : pixel
       channel_tree #(
           .CHANNELS(CHANNELS),
           .RESPONSE_BITS(RESPONSE_BITS),
-          .COUNT_BITS(COUNT_BITS),
           .SUM_BITS(SUM_BITS)
       ) tree (
           .responses(picked2[(a*PIXELS+p)*CHANNELS*RESPONSE_BITS+:CHANNELS*RESPONSE_BITS]),
           .negate(negate2[a*CHANNELS+:CHANNELS]),
-          .negations(negations2[a]),
           .sum(sum2[(a*PIXELS+p)*SUM_BITS+:SUM_BITS])
       );
     end
@@ -233,6 +229,7 @@ module gather_engine #(
     bank3 <= bank2;
     group3 <= group2;
     sum3 <= sum2;
+    for (int a = 0; a < ADDERS; a++) negate3[a] <= negate2[a*CHANNELS];
     for (int a = 0; a < ADDERS; a++)
       for (int p = 0; p < PIXELS; p++)
         enable3[a*PIXELS+p] <= adder_enable2[a] && pixel_enable2[p];
@@ -241,11 +238,15 @@ module gather_engine #(
   assign write_enable = valid3 ? enable3 : '0;
   assign write_bank = bank3;
   assign write_group = group3;
-  always_comb
-    for (int i = 0; i < ADDERS * PIXELS; i++)
-      write_data[i*ACCUMULATOR_BITS+:ACCUMULATOR_BITS] =
-          (first3 ? '0 : read_data[i*ACCUMULATOR_BITS+:ACCUMULATOR_BITS])
-          + ACCUMULATOR_BITS'($signed(sum3[i*SUM_BITS+:SUM_BITS]));
+  for (genvar i = 0; i < ADDERS * PIXELS; i++) begin : accumulator
+    logic [ACCUMULATOR_BITS:0] total;
+    signed_sum #(.BITS(ACCUMULATOR_BITS)) add (
+        .a(first3 ? '0 : read_data[i*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
+        .b(ACCUMULATOR_BITS'($signed(sum3[i*SUM_BITS+:SUM_BITS]))), .negate(negate3[i/PIXELS]),
+        .sum(total)
+    );
+    assign write_data[i*ACCUMULATOR_BITS+:ACCUMULATOR_BITS] = total[ACCUMULATOR_BITS-1:0];
+  end
   assign bank_filled = valid3 && filled3;
   assign idle = !running && !valid1 && !valid2 && !valid3;
 endmodule

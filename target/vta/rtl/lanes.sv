@@ -25,18 +25,11 @@ module lanes #(
     input  logic                                    part,
     input  logic [TURN_BITS-1:0]                    turn,
     input  logic [9*CHANNELS-1:0]                   kernels,
-    // Of channel c and tree t: response c * TREES + t, in the same cycle.
+    // Of channel c and tree t: response c * TREES + t, in the same cycle; to be negated where tap 0
+    // of the kernel is 0.
     output logic [CHANNELS*TREES*RESPONSE_BITS-1:0] responses
 );
   localparam int DEPTH_BITS = 2 + TURN_BITS;
-
-  logic [3:0] negations[CHANNELS];
-  always_comb
-    for (int c = 0; c < CHANNELS; c++) begin
-      negations[c] = '0;
-      for (int tap = 0; tap < 9; tap++)
-        negations[c] = negations[c] + 4'(!kernels[c*9+tap]);
-    end
 
   for (genvar t = 0; t < TREES; t++) begin : tree
     logic [9*VECTOR_BITS-1:0] window;
@@ -79,7 +72,6 @@ module lanes #(
       ) sum (
           .window(channel_window),
           .kernel(kernels[c*9+:9]),
-          .negations(negations[c]),
           .response(responses[(c*TREES+t)*RESPONSE_BITS+:RESPONSE_BITS])
       );
     end

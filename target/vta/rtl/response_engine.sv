@@ -23,7 +23,8 @@ module response_engine #(
     input  logic [ 7:0] subset,
     input  logic [ 7:0] kernels,
     input  logic        paired,
-    input  logic [23:0] block_count,
+    input  logic [ 7:0] blocks,
+    input  logic [15:0] count,  // output pixels
 
     output logic                   subset_enable,
     output logic [SUBSET_BITS-1:0] subset_address,
@@ -54,7 +55,8 @@ module response_engine #(
 );
   // Stage 0 names a kernel, stage 1 has it and adds it up, stage 2 writes.
   logic running;
-  logic [23:0] blocks_left;
+  logic [ 7:0] block0;
+  logic [15:0] left;  // pixels of this tile and those after it
   logic [KERNEL_BITS-1:0] k0, k1;
   logic [TURN_BITS-1:0] turn0, turn1;
   logic part0, part1;
@@ -65,6 +67,7 @@ module response_engine #(
   wire last_part = part0 == paired;
   wire last_kernel = 8'(k0) + 8'd1 == kernels;
   wire last_turn = turn0 == TURN_BITS'(SHARING - 1);
+  wire last_block = block0 + 8'd1 == blocks;
   wire last0 = last_part && last_kernel && last_turn;
 
   assign active = go;
@@ -78,16 +81,22 @@ module response_engine #(
   assign slot_taken = go && last0;
   assign idle = !running && !valid1 && !file_enable;
 
+  // The first part of paired units is waiting in the output register.
   logic [CHANNELS*TREES*RESPONSE_BITS-1:0] total;
-  always_comb
-    for (int i = 0; i < CHANNELS * TREES; i++)
-      total[i*RESPONSE_BITS+:RESPONSE_BITS] = responses[i*RESPONSE_BITS+:RESPONSE_BITS]
-          + (part1 ? file_data[i*RESPONSE_BITS+:RESPONSE_BITS] : '0);
+  for (genvar i = 0; i < CHANNELS * TREES; i++) begin : tree
+    logic [RESPONSE_BITS:0] sum;
+    signed_sum #(.BITS(RESPONSE_BITS)) add (
+        .a(part1 ? file_data[i*RESPONSE_BITS+:RESPONSE_BITS] : '0),
+        .b(responses[i*RESPONSE_BITS+:RESPONSE_BITS]), .negate(!subset_kernel[0]), .sum(sum)
+    );
+    assign total[i*RESPONSE_BITS+:RESPONSE_BITS] = sum[RESPONSE_BITS-1:0];
+  end
 
   always_ff @(posedge clock) begin
     if (start) begin
       running <= 1'b1;
-      blocks_left <= block_count;
+      block0 <= '0;
+      left <= count;
       k0 <= '0;
       turn0 <= '0;
       part0 <= 1'b0;
@@ -98,8 +107,9 @@ module response_engine #(
       if (last_part && last_kernel) turn0 <= last_turn ? '0 : turn0 + 1'b1;
       if (last0) begin
         file_slot0 <= !file_slot0;
-        blocks_left <= blocks_left - 1'b1;
-        if (blocks_left == 24'd1) running <= 1'b0;
+        block0 <= last_block ? '0 : block0 + 1'b1;
+        if (last_block) left <= left - 16'(PIXELS);
+        if (last_block && left <= 16'(PIXELS)) running <= 1'b0;
       end
     end
     valid1 <= go;

@@ -1,23 +1,42 @@
-// The response of one window: nine activations, each added or subtracted.
+// The response of one window but for its sign: nine activations, each added or subtracted.
 //
-// What is subtracted is inverted, and `negations`, how many those are, added in the end.
+// Of two numbers with signs, the first sign is left out and the second one is relative to it; what
+// is left out in the end is the sign of tap 0. So a change of sign costs no adder of its own.
 module tap_tree #(
     parameter int ACTIVATION_BITS = 8,
     parameter int RESPONSE_BITS = 13
 ) (
     input  logic [9*ACTIVATION_BITS-1:0]    window,
     input  logic [8:0]                      kernel,
-    input  logic [3:0]                      negations,  // zeros in `kernel`
-    output logic signed [RESPONSE_BITS-1:0] response
+    output logic signed [RESPONSE_BITS-1:0] response  // to be negated where kernel[0] is 0
 );
-  for (genvar tap = 0; tap < 9; tap++) begin : term
-    wire signed [ACTIVATION_BITS-1:0] activation =
-        window[tap*ACTIVATION_BITS+:ACTIVATION_BITS] ^ {ACTIVATION_BITS{!kernel[tap]}};
-    wire signed [RESPONSE_BITS-1:0] value =
-        {{(RESPONSE_BITS-ACTIVATION_BITS){activation[ACTIVATION_BITS-1]}}, activation};
+  localparam int BITS = ACTIVATION_BITS;
+
+  logic signed [BITS-1:0] activation[9];
+  for (genvar tap = 0; tap < 9; tap++) begin : slice
+    assign activation[tap] = window[tap*BITS+:BITS];
   end
-  wire signed [RESPONSE_BITS-1:0] count = {{(RESPONSE_BITS-4){1'b0}}, negations};
-  assign response = ((term[0].value + term[1].value) + (term[2].value + term[3].value))
-      + ((term[4].value + term[5].value) + (term[6].value + term[7].value))
-      + (term[8].value + count);
+
+  logic signed [BITS:0] pair[4];
+  for (genvar i = 0; i < 4; i++) begin : pairs
+    signed_sum #(.BITS(BITS)) adder (
+        .a(activation[2*i]), .b(activation[2*i+1]), .negate(kernel[2*i] ^ kernel[2*i+1]),
+        .sum(pair[i])
+    );
+  end
+  logic signed [BITS+1:0] four[2];
+  for (genvar i = 0; i < 2; i++) begin : fours
+    signed_sum #(.BITS(BITS + 1)) adder (
+        .a(pair[2*i]), .b(pair[2*i+1]), .negate(kernel[4*i] ^ kernel[4*i+2]), .sum(four[i])
+    );
+  end
+  logic signed [BITS+2:0] eight;
+  signed_sum #(.BITS(BITS + 2)) sum_of_eight (
+      .a(four[0]), .b(four[1]), .negate(kernel[0] ^ kernel[4]), .sum(eight)
+  );
+  logic signed [BITS+3:0] nine;
+  signed_sum #(.BITS(BITS + 3)) sum_of_nine (
+      .a(eight), .b((BITS + 3)'(activation[8])), .negate(kernel[0] ^ kernel[8]), .sum(nine)
+  );
+  assign response = RESPONSE_BITS'(nine);
 endmodule

@@ -267,16 +267,24 @@ module window_loader #(
       column_lane[d] = lane_q + LANE_BITS'(begins);
     end
 
+  // The three rows, each from its bank; zero outside of the image.
+  logic [VECTOR_BITS-1:0] row_data[3];
+  always_comb
+    for (int r = 0; r < 3; r++) begin
+      row_data[r] = '0;
+      for (int b = 0; b < 4; b++)
+        if (row_inside_q[r] && row_bank_q[r] == 2'(b))
+          row_data[r] = bank_data[b*VECTOR_BITS+:VECTOR_BITS];
+    end
+
   for (genvar t = 0; t < 9; t++) begin : tap_write
     localparam int D = t % 3;
-    // In column mode only one row is read, and every tap comes from it but the ninth, which is 0.
-    wire [1:0] source = column_mode ? 2'd0 : 2'(t / 3);
-    wire present = row_inside_q[source] && !(column_mode && t == 8);
     assign tap_enable[t] = reading_q && (column_mode
         ? (t == 8 ? tap_q == 0 : tap_q == 3'(t)) : column_taken[D]);
     assign tap_lane[t*LANE_BITS+:LANE_BITS] =
         column_mode ? lane_q + LANE_BITS'(column_q) : column_lane[D];
+    // In column mode only one row is read, and every tap comes from it but the ninth, which is 0.
     assign tap_data[t*VECTOR_BITS+:VECTOR_BITS] =
-        present ? bank_data[row_bank_q[source]*VECTOR_BITS+:VECTOR_BITS] : '0;
+        !column_mode ? row_data[t/3] : t == 8 ? '0 : row_data[0];
   end
 endmodule

@@ -129,6 +129,8 @@ class _Machine:
             yield from self._respond(one)
         elif one.opcode is GATHER:
             yield from self._gather(one, one["tiles"])
+        elif one.opcode is BINARY_CONV and self._hardware.index_bits < 9:
+            raise TrapError(Trap.FIELD, "BCONV takes index lines of 9 bit planes")
         elif one.opcode is BINARY_CONV and engine is Engine.RESPONSE:
             yield from self._show_windows(one)
         elif one.opcode is BINARY_CONV:

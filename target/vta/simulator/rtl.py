@@ -99,7 +99,7 @@ class RtlSimulator:
     ) -> Counters:
         """Run a program that is given as its bytes, legal or not; else as :meth:`simulate`."""
         (ran,) = self.simulate_in_turn([program], dram, memory, most_cycles)
-        if isinstance(ran, TrapError):
+        if isinstance(ran, SnnError):
             raise ran
         return ran
 
@@ -109,10 +109,11 @@ class RtlSimulator:
         dram: np.ndarray,
         memory: MemoryModel | None = None,
         most_cycles: int = 1 << 32,
-    ) -> list[Counters | TrapError]:
-        """Run programs one after the other on one accelerator, with a reset after each trap.
+    ) -> list[Counters | SnnError]:
+        """Run programs one after the other on one accelerator.
 
-        Raises SnnError for a program that does not end, and for a breach of AXI4's rules.
+        One that traps (TrapError) or does not end within `most_cycles` is followed by a reset.
+        Raises SnnError for a breach of AXI4's rules.
         """
         memory = memory or MemoryModel()
         data = -(-len(dram) // self.hardware.bus_bytes) * self.hardware.bus_bytes
@@ -126,7 +127,7 @@ class RtlSimulator:
             *(data, start, len(whole)),
             *(memory.latency, memory.stall_percent, memory.seed),
         )
-        ran: list[Counters | TrapError] = []
+        ran: list[Counters | SnnError] = []
         try:
             for program in programs:
                 ran.append(self._run(handle, start, len(program) // 16, most_cycles))
@@ -141,7 +142,7 @@ class RtlSimulator:
 
     def _run(
         self, handle: int, address: int, instructions: int, most_cycles: int
-    ) -> Counters | TrapError:
+    ) -> Counters | SnnError:
         library = self._library
         library.simulation_write(handle, PROGRAM, address)
         library.simulation_write(handle, LENGTH, instructions)
@@ -153,12 +154,12 @@ class RtlSimulator:
             for i in range(len(Counters.__dataclass_fields__))
         ]
         trap = Trap(status >> 4 & 7)
-        if trap is not Trap.NONE:
-            library.simulation_write(handle, CONTROL, 2)
-            return TrapError(trap, f"after {values[0]} cycles")
-        if not status & 2:
-            raise SnnError(f"The program did not end within {most_cycles} cycles")
-        return Counters(*values)
+        if trap is Trap.NONE and status & 2:
+            return Counters(*values)
+        library.simulation_write(handle, CONTROL, 2)
+        if trap is Trap.NONE:
+            return SnnError(f"The program did not end within {most_cycles} cycles")
+        return TrapError(trap, f"after {values[0]} cycles")
 
 
 def parameters(hardware: Configuration) -> dict[str, int]:

@@ -4,7 +4,7 @@ import pytest
 
 from tvm_snn.errors import SnnError
 from tvm_snn.target.vta.configuration import load_configuration
-from tvm_snn.target.vta.resources import XC7Z020, Resources, report, synthesize
+from tvm_snn.target.vta.resources import XC7Z020, Resources, elaborate, report
 
 
 def test_cells_are_counted():
@@ -28,7 +28,5 @@ def test_the_report_says_what_part_of_the_device_is_used():
 
 
 @pytest.mark.slow
-def test_yosys_synthesizes_the_smallest_configuration(tmp_path):
-    cells = synthesize(load_configuration("tiny"), tmp_path)
-
-    assert cells["accelerator"]["RAMB36E1"] > 0
+def test_yosys_reads_every_module(tmp_path):
+    elaborate(load_configuration("tiny"), tmp_path)

@@ -9,7 +9,15 @@ from tests.target.vta.layers import build, expected
 from tests.target.vta.strategies import layers
 from tvm_snn.target.vta.configuration import load_configuration
 from tvm_snn.target.vta.isa.encoding import instruction
-from tvm_snn.target.vta.isa.instruction_set import FINISH, GATHER, LOAD, STORE_PLANES, Memory, Plane
+from tvm_snn.target.vta.isa.instruction_set import (
+    BINARY_CONV,
+    FINISH,
+    GATHER,
+    LOAD,
+    STORE_PLANES,
+    Memory,
+    Plane,
+)
 from tvm_snn.target.vta.simulator.functional import simulate
 from tvm_snn.target.vta.simulator.trap import Trap, TrapError
 
@@ -43,6 +51,16 @@ def test_engines_that_wait_for_each_other_are_a_deadlock():
         simulate(program, np.zeros(64, np.uint8), hardware)
 
     assert caught.value.trap is Trap.DEADLOCK
+
+
+def test_binary_convolutions_without_whole_kernels_trap():
+    hardware = load_configuration("pynq-z2")
+    program = [instruction(BINARY_CONV, groups=1, blocks=1, count=1), instruction(FINISH)]
+
+    with pytest.raises(TrapError, match="9 bit planes") as caught:
+        simulate(program, np.zeros(64, np.uint8), hardware)
+
+    assert caught.value.trap is Trap.FIELD
 
 
 def test_lines_past_a_memory_trap():
