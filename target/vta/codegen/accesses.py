@@ -103,11 +103,6 @@ def accesses(
     return ()
 
 
-def engines_of(one: Instruction) -> tuple[Engine, ...]:
-    """Return the engines that execute an instruction; SHAPE touches no memory but has one too."""
-    return one.opcode.engines
-
-
 def is_shape(one: Instruction) -> bool:
     """Tell whether an instruction sets the geometry of those that follow."""
     return one.opcode is SHAPE

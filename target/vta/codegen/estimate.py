@@ -42,8 +42,9 @@ def estimate(geometry: Geometry, tiling: Tiling, kept_image: bool, kept_result: 
         sum(work.alu for work in works),
         sum(work.store for work in works),
     )
-    # A chunk costs little; of two tilings that take as long, the shorter program is the better.
-    total += sum(-(-tiles // tiling.chunk) for _, tiles in tiling.bands) * tiling.passes
+    stores = 1 if kept_result else geometry.vector_blocks
+    chunks = sum(-(-tiles // tiling.chunk) for _, tiles in tiling.bands) * tiling.passes
+    total += chunks * (1 + stores) * _INSTRUCTION
     first, last = works[0], works[-1]
     chunk = min(tiling.chunk, tiling.bands[-1][1])
     drain = (last.alu + last.store) * chunk // tiling.bands[-1][1]
@@ -70,9 +71,7 @@ def band_work(
     loaded = 0
     if not kept_image:
         vectors = len(geometry.loaded_rows(first, tiles)) * layer.width
-        loaded += geometry.image_blocks * (
-            _units(vectors, vector_bytes(hardware), hardware) + _LATENCY
-        )
+        loaded += geometry.image_blocks * _units(vectors, vector_bytes(hardware), hardware)
     if band == 0 or tiling.passes > 1:
         lines = geometry.blocks * -(-tiling.outputs // hardware.adders)
         loaded += _units(lines * layer.tau, plane_bytes(hardware), hardware)
@@ -97,12 +96,12 @@ def block_cycles(geometry: Geometry, outputs: int) -> int:
 
 
 def _window_cycles(geometry: Geometry) -> int:
+    """Return the cycles in which a block's windows are loaded: the columns under its pixels."""
     hardware, layer = geometry.hardware, geometry.layer
-    segments = 1 + (hardware.pixels - 1) // layer.out_width
     if layer.window_rows == 1:
-        return 8 * hardware.pixels + 2 * segments + 3
-    parts = 1 if layer.subset is None else len(layer.subset)
-    return parts * (hardware.pixels * layer.stride + segments * 4) + 3
+        return layer.unit_vectors * hardware.pixels
+    rows = 1 + (hardware.pixels - 1) // layer.out_width
+    return layer.unit_vectors * (layer.stride * (hardware.pixels - rows) + 3 * rows)
 
 
 def _result_cycles(
@@ -111,17 +110,18 @@ def _result_cycles(
     hardware, layer = geometry.hardware, geometry.layer
     results = tiles * tiling.outputs
     chunks = -(-tiles // tiling.chunk)
-    alu, store = results + chunks * _INSTRUCTION, 0
+    alu, store = results, 0
     if layer.plane is not Plane.NONE:
         words = -(-result_bytes(layer.plane, hardware) // hardware.bus_bytes)
-        store += results * max(2, words) + chunks * (_LATENCY + _INSTRUCTION)
+        store += results * words + chunks * (_LATENCY + _INSTRUCTION)
     if layer.vector is not Vector.NONE:
         blocks = -(-tiling.outputs // hardware.channels)
-        alu = max(alu, tiles * blocks * (hardware.pixels + _INSTRUCTION))
-        words = -(-vector_bytes(hardware) // hardware.bus_bytes)
-        store += tiles * blocks * hardware.pixels * (2 if kept_result else max(2, words))
-        store += chunks * (_INSTRUCTION if kept_result else blocks * _LATENCY)
-    return alu, store
+        # Vectors are written pixel by pixel while those of the next channels are made.
+        alu = max(alu, tiles * blocks * hardware.pixels)
+        words = 1 if kept_result else -(-vector_bytes(hardware) // hardware.bus_bytes)
+        store += tiles * blocks * hardware.pixels * words
+        store += chunks * (_INSTRUCTION if kept_result else blocks * _INSTRUCTION + _LATENCY)
+    return alu + chunks * (_INSTRUCTION + hardware.pixels), store
 
 
 def _units(count: int, size: int, hardware: Configuration) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ....errors import TargetError
 from ..configuration import Configuration
-from ..dram_layout import result_bytes
+from ..dram_layout import result_bytes, vector_bytes
 from ..isa.encoding import Instruction, instruction
 from ..isa.instruction_set import FINISH, Plane, Vector
 from ..packing import pack_image, pack_residual, unpack_planes
@@ -94,7 +94,7 @@ class Program:
         blocks, count = one.geometry.vector_blocks, one.layer.count
         size = block_bytes(count, self.hardware)
         data = dram[places.vectors : places.vectors + blocks * size].reshape(blocks, size)
-        used = data[:, : count * self.hardware.channels * self.hardware.activation_bits // 8]
+        used = data[:, : count * vector_bytes(self.hardware)]
         vectors = unpack_vectors(used.reshape(blocks * count, -1), self.hardware)
         channels = vectors.reshape(blocks, count, -1).transpose(0, 2, 1).reshape(-1, count)
         return channels[: one.layer.outputs]

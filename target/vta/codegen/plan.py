@@ -24,6 +24,10 @@ class PlannedLayer:
     """The layer before it leaves the image on chip."""
     kept_result: bool
     """Its vectors stay on chip, and are not stored."""
+    image_lines: range = range(0)
+    """With `kept_image`: where the image lies."""
+    result_lines: range = range(0)
+    """With `kept_result`: where the next layer's image will lie."""
 
     def pass_outputs(self, number: int) -> int:
         """Return how many outputs a pass computes."""
@@ -41,17 +45,22 @@ def plan(layers: Sequence[Layer], hardware: Configuration) -> list[PlannedLayer]
     planned: list[PlannedLayer] = []
     kept = False
     for place, geometry in enumerate(geometries):
+        _check_limits(geometry)
         following = geometries[place + 1] if place + 1 < len(geometries) else None
         name = geometry.layer.name
         single = following is not None and following.layer.image == name and readers[name] == 1
         keep = following is not None and single and _saves(geometry, following, kept)
         free = hardware.activation_lines
+        image = planned[-1].result_lines if kept else range(0)
+        result = range(0)
         if keep:
             assert following is not None
-            free -= _whole(following)
-        planned.append(
-            PlannedLayer(geometry.layer, geometry, _tile(geometry, free, kept, keep), kept, keep)
-        )
+            lines = _whole(following)
+            free -= lines
+            # At the other end than the image, so that what is left is in one piece.
+            result = range(free, free + lines) if kept and image.start == 0 else range(lines)
+        tiling = _tile(geometry, free, kept, keep)
+        planned.append(PlannedLayer(geometry.layer, geometry, tiling, kept, keep, image, result))
         kept = keep
     return planned
 
@@ -60,7 +69,8 @@ def _saves(geometry: Geometry, following: Geometry, kept: bool) -> bool:
     """Tell whether two layers take no longer if what lies between them stays on chip."""
     lines = geometry.hardware.activation_lines
     free = lines - _whole(following)
-    if free < (_whole(geometry) if kept else 1):
+    # The other half is for the images of the layers before and after, which are there as well.
+    if free < max(_whole(following), _whole(geometry) if kept else 1):
         return False
     try:
         first = _tile(geometry, free, kept, True)
@@ -87,3 +97,24 @@ def _tile(geometry: Geometry, lines: int, kept_image: bool, kept_result: bool) -
 def _whole(geometry: Geometry) -> int:
     """Return the activation lines of a whole image."""
     return geometry.kept_pitch * geometry.image_blocks
+
+
+def _check_limits(geometry: Geometry) -> None:
+    """Raise TargetError for what no tiling changes."""
+    layer, hardware = geometry.layer, geometry.hardware
+    kernels = 0 if layer.subset is None else layer.kernels
+    subset = 0 if layer.subset is None else layer.subset.size
+    words = geometry.image_block_bytes // hardware.bus_bytes
+    for found, most, what in (
+        (layer.tau, hardware.index_bits, "bits of an index (index_bits)"),
+        (kernels, hardware.responses, "kernels of a subset (responses)"),
+        (subset, hardware.subset_lines, "kernels of all parts of a subset (subset_lines)"),
+        (max(layer.height, layer.width, layer.out_width), 1023, "rows or columns"),
+        (geometry.image_blocks, 255, "vectors of a pixel"),
+        (words, (1 << 14) - 1, "bus words of a channel block"),
+    ):
+        if found > most:
+            raise TargetError(
+                f"Layer {layer.name!r} does not fit accelerator {hardware.name!r}: it has {found} "
+                f"{what}, of which there may be {most}"
+            )

@@ -1,16 +1,16 @@
 """Which data lies in which lines of a memory."""
 
-from collections.abc import Hashable, Set
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ....errors import SnnError
+from .needs import Need
 
 
 @dataclass
 class _Resident:
-    key: Hashable
-    first: int
-    end: int
+    need: Need
+    lines: range
     used: int
 
 
@@ -23,40 +23,50 @@ class Residency:
         self._residents: list[_Resident] = []
         self._clock = 0
 
-    def find(self, key: Hashable) -> int | None:
+    def find(self, need: Need) -> int | None:
         """Return the first line of what is resident, or None."""
         for one in self._residents:
-            if one.key == key:
+            if one.need == need:
                 self._clock += 1
                 one.used = self._clock
-                return one.first
+                return one.lines.start
         return None
 
-    def place(self, key: Hashable, count: int, pinned: Set[Hashable]) -> int | None:
-        """Give lines to `key` and return the first; what was there is forgotten.
+    def place(
+        self, need: Need, pinned: Collection[Need], blocked: Collection[range] = ()
+    ) -> int | None:
+        """Give lines to `need` and return the first; what was there is forgotten.
 
-        What is `pinned` keeps its lines; where nothing else is left, returns None.
+        What is `pinned` keeps its lines, and `blocked` lines are left alone; returns None where
+        nothing else is left. Raises SnnError for what is larger than the memory.
         """
-        if count > self._lines:
-            raise SnnError(f"{count} lines of {key} in {self._lines} {self._name} lines")
-        starts = {0} | {one.end for one in self._residents}
-        starts |= {one.first - count for one in self._residents if one.first >= count}
+        if need.lines > self._lines:
+            raise SnnError(f"{need.lines} lines of {need} in {self._lines} {self._name} lines")
+        taken = [one.lines for one in self._residents if one.need in pinned] + list(blocked)
+        edges = {0, self._lines - need.lines}
+        for held in blocked:
+            edges |= {held.stop, held.start - need.lines}
         best = None
-        for first in sorted(starts):
-            if first + count > self._lines:
+        for first in edges | {one.lines.stop for one in self._residents}:
+            lines = range(first, first + need.lines)
+            if first < 0 or lines.stop > self._lines or any(_meet(lines, one) for one in taken):
                 continue
-            met = [one for one in self._residents if one.first < first + count and first < one.end]
-            if any(one.key in pinned for one in met):
-                continue
-            age = max((one.used for one in met), default=0)
-            if best is None or age < best[0]:
-                best = (age, first)
+            # At the ends first, so that two of up to half the memory always fit.
+            age = max((one.used for one in self._residents if _meet(one.lines, lines)), default=0)
+            rank = (first not in edges, age, first)
+            best = rank if best is None else min(best, rank)
         if best is None:
             return None
-        first = best[1]
-        self._residents = [
-            one for one in self._residents if one.end <= first or first + count <= one.first
-        ]
+        lines = range(best[2], best[2] + need.lines)
+        self.forget(lines)
         self._clock += 1
-        self._residents.append(_Resident(key, first, first + count, self._clock))
-        return first
+        self._residents.append(_Resident(need, lines, self._clock))
+        return lines.start
+
+    def forget(self, lines: range) -> None:
+        """Drop what lies in some lines: they are written."""
+        self._residents = [one for one in self._residents if not _meet(one.lines, lines)]
+
+
+def _meet(some: range, others: range) -> bool:
+    return some.start < others.stop and others.start < some.stop

@@ -16,33 +16,8 @@ from ..isa.instruction_set import (
 from .dram import LayerPlaces, needs_affine
 from .geometry import block_bytes
 from .plan import PlannedLayer
+from .ring import Ring
 from .segment import Segment
-
-_MOST_UNDER_WAY = 8
-"""Chunks of results that are on chip at a time. More would gain nothing, and the tokens that give
-their lines back would fill their channel."""
-
-
-class Ring:
-    """Lines of a memory that are handed out one after the other, round and round."""
-
-    def __init__(self, lines: int) -> None:
-        """Begin at line 0."""
-        self._lines, self._next = lines, 0
-
-    def next(self, count: int, largest: int) -> int:
-        """Return the line that the next so many would begin at: they never wrap.
-
-        `largest` are the lines that a chunk of this layer takes at most.
-        """
-        end = min(self._lines, _MOST_UNDER_WAY * largest)
-        return self._next if self._next + count <= end else 0
-
-    def take(self, count: int, largest: int) -> int:
-        """Hand out lines; return the first."""
-        first = self.next(count, largest)
-        self._next = first + count
-        return first
 
 
 class ResultWriter:
@@ -65,9 +40,8 @@ class ResultWriter:
         *,
         parameter_line: int,
         residual_line: int,
-        kept_line: int,
     ) -> Iterator[Instruction]:
-        """Yield ALU and stores. `kept_line` is where the image begins that is left on chip."""
+        """Yield ALU and stores; the lines are those of the pass's parameters and the residual."""
         layer = segment.planned.layer
         tiles, most = chunk[1], segment.planned.tiling.chunk
         plane_line = vector_line = 0
@@ -96,7 +70,7 @@ class ResultWriter:
         if layer.plane is not Plane.NONE:
             yield from self._store_planes(segment, chunk, plane_line)
         if segment.planned.kept_result:
-            yield from self._keep(segment, chunk, vector_line, kept_line)
+            yield from self._keep(segment, chunk, vector_line)
         elif layer.vector is not Vector.NONE:
             yield from self._store_vectors(segment, chunk, vector_line)
 
@@ -145,9 +119,7 @@ class ResultWriter:
                 address=start + block * step,
             )
 
-    def _keep(
-        self, segment: Segment, chunk: tuple[int, int], line: int, kept_line: int
-    ) -> Iterator[Instruction]:
+    def _keep(self, segment: Segment, chunk: tuple[int, int], line: int) -> Iterator[Instruction]:
         """Copy a chunk: what is left of its first row, then the rows that it begins itself."""
         first, count = self._pixels(segment, chunk)
         width = segment.planned.layer.out_width
@@ -168,6 +140,6 @@ class ResultWriter:
                     count=pixels,
                     y=y,
                     width=width,
-                    destination=kept_line + blocks.start * pitch + shift,
+                    destination=segment.planned.result_lines.start + blocks.start * pitch + shift,
                     pitch=pitch,
                 )

@@ -112,14 +112,17 @@ def _chunks(geometry: Geometry, outputs: int, step: int) -> list[int]:
 def _bandings(
     geometry: Geometry, activation_lines: int, kept_image: bool, step: int
 ) -> Iterator[tuple[tuple[tuple[int, int], ...], int]]:
-    """Yield bands and their pitch: the whole image, and equal parts of it."""
-    steps = -(-geometry.tiles // step)
+    """Yield bands and their pitch: the whole image, and equal parts of it.
+
+    Few bands are best: the next layer's rows are loaded during the last, and take time.
+    """
+    steps, least = -(-geometry.tiles // step), 0
     for number in range(1, steps + 1):
         size = round_up(-(-geometry.tiles // number), step)
         bands = tuple(
             (first, min(size, geometry.tiles - first)) for first in range(0, geometry.tiles, size)
         )
-        if len(bands) != number:
+        if len(bands) != number or size > _most_tiles(geometry):
             continue
         if kept_image:
             if number > 3:
@@ -130,5 +133,11 @@ def _bandings(
         slots = 1 if number == 1 else 2
         if slots * pitch * geometry.image_blocks <= activation_lines:
             yield bands, pitch
-            if number > 16:
+            least = least or number
+            if number >= least + 3:
                 return
+
+
+def _most_tiles(geometry: Geometry) -> int:
+    """Return how many tiles the fields of RESP and GATH can say."""
+    return min(4095, 65535 // geometry.hardware.pixels)

@@ -129,8 +129,10 @@ class _Placer:
             tuple(number if e == engine else count for e, count in enumerate(clock))
         )
         for access in touched:
-            history = self._dram if access.place is None else self._on_chip[access.place]
-            history.add(access, number)
+            if access.place is None:
+                self._dram.add(access, number)
+            else:
+                self._on_chip[access.place].add(access, number)
 
     def _conflicts(self, access: Access) -> Iterable[tuple[Engine, int]]:
         if access.place is None:

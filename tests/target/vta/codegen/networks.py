@@ -21,6 +21,39 @@ FOLLOWING_KINDS = KINDS[:3]
 """Kinds whose channels lie as the layer before them makes them."""
 
 
+def resnet18_stack(kind: str, size: int = 224) -> list[Layer]:
+    """Return the sixteen 3x3 layers of ResNet-18, sign activations between them, tau = 5.
+
+    `kind` is one of FOLLOWING_KINDS; images of size x size pixels.
+    """
+    rng = np.random.default_rng(0)
+    layers: list[Layer] = []
+    side, channels = size // 4, 64
+    for number in range(16):
+        outputs = 64 << number // 4
+        last = number == 15
+        tau = 9 if kind == "binary" else 5
+        kernels = 1 << (tau - 1 if kind == "negation" else tau)
+        layer = Layer(
+            f"conv{number}",
+            side,
+            side,
+            rng.integers(0, 1 << tau, (outputs, channels)),
+            tau,
+            None if kind == "binary" else rng.permutation(512)[:kernels][None],
+            stride=2 if number % 4 == 0 and number else 1,
+            binary=kind == "binary",
+            negation=kind == "negation",
+            epilogue=Epilogue(parameters={"threshold": rng.integers(-20, 20, outputs)}),
+            plane=Plane.ACCUMULATOR if last else Plane.NONE,
+            vector=Vector.NONE if last else Vector.SIGN,
+            image=layers[-1].name if layers else OUTSIDE,
+        )
+        layers.append(layer)
+        side, channels = layer.out_height, outputs
+    return layers
+
+
 @st.composite
 def configurations(draw: st.DrawFn) -> Configuration:
     """Draw an accelerator with memories so small that most layers have to be cut."""

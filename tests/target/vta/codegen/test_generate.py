@@ -5,7 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from tests.target.vta.codegen.networks import compute, configurations, fill, networks
+from tests.target.vta.codegen.networks import (
+    compute,
+    configurations,
+    fill,
+    networks,
+    resnet18_stack,
+)
 from tvm_snn.errors import TargetError
 from tvm_snn.target.vta.codegen.generate import Program, generate
 from tvm_snn.target.vta.codegen.layer import Layer
@@ -92,6 +98,20 @@ def test_images_stay_on_chip_where_they_fit():
     assert any(one.opcode is KEEP_VECTORS for one in program.instructions)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("paper-64pe", "single"), ("paper-64pe", "binary"), ("pynq-z2", "negation")],
+)
+def test_resnet18_fits(name, kind):
+    program = generate(resnet18_stack(kind), load_configuration(name))
+
+    loaded = {one.opcode.mnemonic for one in program.instructions}
+    assert {"LDACT", "KEEP", "ALU", "STPLN"} <= loaded
+    # From 28x28 pixels on, paper-64pe has room for two images.
+    if name == "paper-64pe":
+        assert all(one.kept_image for one in program.planned[6:])
+
+
 def test_a_layer_that_cannot_be_cut_says_what_to_enlarge():
     layer = Layer(
         "wide",
@@ -105,6 +125,13 @@ def test_a_layer_that_cannot_be_cut_says_what_to_enlarge():
 
     with pytest.raises(TargetError, match=r"'wide' does not fit accelerator 'tiny'.*enlarge"):
         generate([layer], load_configuration("tiny"))
+
+
+def test_what_an_accelerator_does_not_have_is_named():
+    layer = resnet18_stack("binary")[0]
+
+    with pytest.raises(TargetError, match=r"'conv0' does not fit.*9 bits of an index.*may be 6"):
+        generate([layer], load_configuration("pynq-z2"))
 
 
 def test_layers_that_do_not_belong_together_are_named():
