@@ -110,7 +110,7 @@ def _result_cycles(
     hardware, layer = geometry.hardware, geometry.layer
     results = tiles * tiling.outputs
     chunks = -(-tiles // tiling.chunk)
-    alu, store = results, 0
+    alu, store = results * hardware.alu_turns, 0
     if layer.plane is not Plane.NONE:
         words = -(-result_bytes(layer.plane, hardware) // hardware.bus_bytes)
         store += results * words + chunks * (_LATENCY + _INSTRUCTION)
