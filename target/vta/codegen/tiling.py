@@ -134,7 +134,7 @@ def _bandings(
         if slots * pitch * geometry.image_blocks <= activation_lines:
             yield bands, pitch
             least = least or number
-            if number >= least + 3:
+            if number >= least + 4:
                 return
 
 
