@@ -1,5 +1,7 @@
 """What yosys makes of the RTL, counted."""
 
+import json
+
 import pytest
 
 from tvm_snn.errors import SnnError
@@ -30,3 +32,15 @@ def test_the_report_says_what_part_of_the_device_is_used():
 @pytest.mark.slow
 def test_yosys_reads_every_module(tmp_path):
     elaborate(load_configuration("tiny"), tmp_path)
+
+
+def test_the_pynq_z2_is_large_enough():
+    """From the committed run of `python -m tvm_snn.target.vta.resources`."""
+    made = json.loads((RESULTS / "fpga-pynq-z2.json").read_text())
+    used = Resources.of(made["cells"])
+
+    assert made["parameters"] == parameters(load_configuration("pynq-z2"))
+    assert used.lut <= 0.8 * XC7Z020.lut
+    assert used.ff <= XC7Z020.ff
+    assert used.bram36 <= 0.9 * XC7Z020.bram36
+    assert used.dsp <= XC7Z020.dsp
