@@ -1,12 +1,16 @@
 """What yosys makes of the RTL, counted."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tvm_snn.errors import SnnError
 from tvm_snn.target.vta.configuration import load_configuration
 from tvm_snn.target.vta.resources import XC7Z020, Resources, elaborate, report
+from tvm_snn.target.vta.simulator.rtl import parameters
+
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 
 
 def test_cells_are_counted():
