@@ -12,7 +12,7 @@ demo: $(INSTALLED)  ## Train, compile and run sub-bit networks on handwritten di
 	$(BIN)/python examples/digits.py
 
 test: check types emulation  ## Everything that has to hold: style, types, tests.
-	PATH="$(PATH):$(QEMU)" $(BIN)/python -m pytest -n auto --dist worksteal
+	@PATH="$(PATH):$(QEMU)" $(BIN)/python -m pytest -n auto --dist worksteal --durations 30
 
 # Kept between checkouts: qemu, Debian and TVM for ARM are 130 MB.
 emulation: $(INSTALLED)  ## Fetch what the tests for ARM need; without apt they are skipped.
