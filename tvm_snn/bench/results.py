@@ -4,14 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SnnError
 from ..files import replacing
-from .goals import Ratio
 from .rows import Row
 from .table import Table
 from .timing import Timing
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _PASSING = ("date", "load before the run")
 """Facts that may differ between two runs whose rows stand in one table."""
@@ -43,12 +45,12 @@ def write_results(
     folder: Path,
     name: str,
     facts: Mapping[str, str],
-    rows: Sequence[Row | Ratio],
+    rows: Sequence["DataclassInstance"],
     tables: Sequence[Table],
 ) -> list[Path]:
     """Write NAME.json with the rows and NAME.md with the tables; returns the paths.
 
-    Raises SnnError when the folder cannot be written to.
+    `rows` are of any data class. Raises SnnError when the folder cannot be written to.
     """
     data = {"facts": dict(facts), "rows": [asdict(row) for row in rows]}
     listed = "".join(f"{key}: {value}  \n" for key, value in facts.items())

@@ -5,18 +5,14 @@ chooses between two things that it could wait for. Such a network does the same 
 events: if it reaches the end in one order, it does in all, whatever DRAM and engines take.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ....errors import SnnError
 from ..configuration import Configuration
 from ..isa.encoding import Instruction
-from ..isa.fields import TOKENS_IN, TOKENS_OUT, Engine
-from ..isa.instruction_set import ALU, BINARY_CONV, FINISH, GATHER, RESPOND
-from ..simulator.functional import QUEUE_DEPTH, SLOTS, TOKEN_LIMIT
-
-Steps = Iterator[bool]
-"""After each step, whether something could be done."""
+from ..isa.fields import Engine
+from ..isa.instruction_set import ALU, BINARY_CONV, GATHER, RESPOND
+from ..simulator.engines import SLOTS, Engines, Steps
 
 
 class DeadlockError(SnnError):
@@ -29,64 +25,24 @@ def check_progress(program: Sequence[Instruction], hardware: Configuration) -> N
     machine.run()
 
 
-class _Machine:
+class _Machine(Engines):
     def __init__(self, program: Sequence[Instruction], hardware: Configuration) -> None:
-        self._program, self._hardware = program, hardware
-        self._queues: dict[Engine, deque[Instruction]] = {engine: deque() for engine in Engine}
-        self._tokens: Counter[tuple[Engine, Engine]] = Counter()
-        self._windows = self._tiles = self._running = 0
-        self._fetched = False
+        super().__init__(program)
+        self._hardware = hardware
+        self._windows = self._tiles = 0
 
     def run(self) -> None:
-        engines = [self._fetch(), *(self._engine(engine) for engine in Engine)]
-        while not self._finished():
-            advanced = [next(engine) for engine in engines]
-            if not any(advanced) and not self._finished():
-                waiting = {
-                    e.name.lower(): q[0].opcode.mnemonic for e, q in self._queues.items() if q
-                }
-                raise DeadlockError(f"These engines wait for each other: {waiting}")
+        super().run()
         left = {f"{a.name} to {b.name}": n for (a, b), n in self._tokens.items() if n}
         if left or self._windows or self._tiles:
             raise DeadlockError(f"Left over at the end: tokens {left}, {self._tiles} tiles")
 
-    def _finished(self) -> bool:
-        return self._fetched and not self._running and not any(self._queues.values())
+    def _stuck(self, waiting: dict[Engine, Instruction]) -> None:
+        heads = {engine.name.lower(): one.opcode.mnemonic for engine, one in waiting.items()}
+        raise DeadlockError(f"These engines wait for each other: {heads}")
 
-    def _fetch(self) -> Steps:
-        for one in self._program:
-            if one.opcode is FINISH:
-                break
-            queues = [self._queues[engine] for engine in one.opcode.engines]
-            while any(len(queue) >= QUEUE_DEPTH for queue in queues):
-                yield False
-            for queue in queues:
-                queue.append(one)
-            yield True
-        self._fetched = True
-        while True:
-            yield False
-
-    def _engine(self, engine: Engine) -> Steps:
-        queue = self._queues[engine]
-        while True:
-            while not queue:
-                yield False
-            one = queue[0]
-            wait, post = one.masks(engine)
-            taken = [(a, engine) for i, a in enumerate(TOKENS_IN[engine]) if wait >> i & 1]
-            put = [(engine, b) for i, b in enumerate(TOKENS_OUT[engine]) if post >> i & 1]
-            while not all(self._tokens[channel] for channel in taken):
-                yield False
-            queue.popleft()
-            self._running += 1
-            self._tokens.subtract(taken)
-            yield from self._execute(one, engine)
-            while any(self._tokens[channel] >= TOKEN_LIMIT for channel in put):
-                yield False
-            self._tokens.update(put)
-            self._running -= 1
-            yield True
+    def _ended_without_finish(self) -> None:
+        """Part of a program may be checked, too."""
 
     def _execute(self, one: Instruction, engine: Engine) -> Steps:
         if engine is Engine.RESPONSE and one.opcode in (RESPOND, BINARY_CONV):

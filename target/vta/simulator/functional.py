@@ -6,17 +6,16 @@ stop the hardware in a deadlock does so here.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ..configuration import Configuration
 from ..isa.encoding import Instruction
-from ..isa.fields import TOKENS_IN, TOKENS_OUT, Engine
+from ..isa.fields import Engine
 from ..isa.instruction_set import (
     ALU,
     BINARY_CONV,
-    FINISH,
     GATHER,
     KEEP_VECTORS,
     LOAD,
@@ -28,6 +27,7 @@ from ..isa.instruction_set import (
     Plane,
     Vector,
 )
+from .engines import SLOTS, Engines, Steps
 from .epilogue import Parameters, activations, finish, saturate
 from .lanes import convolved, gathered, responses
 from .loading import load, load_activations
@@ -35,18 +35,6 @@ from .memories import Memories, lines_of
 from .storing import keep_vectors, store_planes, store_vectors
 from .trap import Trap, TrapError
 from .windows import Geometry, Tiles
-
-SLOTS = 2
-"""Blocks of responses, and tiles of accumulators, that may be under way: ping and pong."""
-
-QUEUE_DEPTH = 8
-"""Instructions that wait before an engine."""
-
-TOKEN_LIMIT = 15
-"""Tokens that a channel holds; an engine that would put one more waits."""
-
-Steps = Iterator[bool]
-"""An engine's work: after each step, whether it could do something."""
 
 
 def simulate(program: Sequence[Instruction], dram: np.ndarray, hardware: Configuration) -> None:
@@ -57,70 +45,23 @@ def simulate(program: Sequence[Instruction], dram: np.ndarray, hardware: Configu
     _Machine(program, dram, hardware).run()
 
 
-class _Machine:
+class _Machine(Engines):
     def __init__(
         self, program: Sequence[Instruction], dram: np.ndarray, hardware: Configuration
     ) -> None:
+        super().__init__(program)
         self._hardware = hardware
         self._memories = Memories(hardware, dram)
-        self._program = program
-        self._queues: dict[Engine, deque[Instruction]] = {engine: deque() for engine in Engine}
-        self._tokens = {(a, b): 0 for b in Engine for a in TOKENS_IN[b]}
         self._geometry: Geometry | None = None
         self._windows: deque[np.ndarray] = deque()
         self._tiles: deque[np.ndarray] = deque()
-        self._busy: set[Engine] = set()
-        self._fetched = False
 
-    def run(self) -> None:
-        processes = [self._fetch(), *(self._engine(engine) for engine in Engine)]
-        while not self._finished():
-            advanced = [next(process) for process in processes]
-            if not any(advanced) and not self._finished():
-                waiting = ", ".join(e.name.lower() for e in Engine if self._queues[e])
-                raise TrapError(Trap.DEADLOCK, f"these engines wait for each other: {waiting}")
+    def _stuck(self, waiting: dict[Engine, Instruction]) -> None:
+        names = ", ".join(engine.name.lower() for engine in waiting)
+        raise TrapError(Trap.DEADLOCK, f"these engines wait for each other: {names}")
 
-    def _finished(self) -> bool:
-        return self._fetched and not self._busy and not any(self._queues.values())
-
-    def _fetch(self) -> Steps:
-        for one in self._program:
-            if one.opcode is FINISH:
-                break
-            queues = [self._queues[engine] for engine in one.opcode.engines]
-            while any(len(queue) >= QUEUE_DEPTH for queue in queues):
-                yield False
-            for queue in queues:
-                queue.append(one)
-            yield True
-        else:
-            raise TrapError(Trap.OPCODE, "the program ends without FINISH")
-        self._fetched = True
-        while True:
-            yield False
-
-    def _engine(self, engine: Engine) -> Steps:
-        queue = self._queues[engine]
-        while True:
-            while not queue:
-                yield False
-            one = queue[0]
-            wait, post = one.masks(engine)
-            taken = [(a, engine) for i, a in enumerate(TOKENS_IN[engine]) if wait >> i & 1]
-            put = [(engine, b) for i, b in enumerate(TOKENS_OUT[engine]) if post >> i & 1]
-            while not all(self._tokens[channel] for channel in taken):
-                yield False
-            queue.popleft()
-            self._busy.add(engine)
-            for channel in taken:
-                self._tokens[channel] -= 1
-            yield from self._execute(one, engine)
-            while any(self._tokens[channel] >= TOKEN_LIMIT for channel in put):
-                yield False
-            for channel in put:
-                self._tokens[channel] += 1
-            self._busy.discard(engine)
-            yield True
+    def _ended_without_finish(self) -> None:
+        raise TrapError(Trap.OPCODE, "the program ends without FINISH")
 
     def _execute(self, one: Instruction, engine: Engine) -> Steps:
         if one.opcode is SHAPE:

@@ -12,11 +12,12 @@ from rich.progress import Progress
 from ...schedules.operation import KERNELS
 from ...version import __version__
 from ..layers_of_resnet18 import Layer, layers_named
+from ..results import write_results
 from ..table import Table
 from .kernels import KINDS, baselines, ours
 from .machines import MACHINES, Machine
 from .networks import networks
-from .report import NetworkRow, Row, network_table, tables, write
+from .report import NetworkRow, Row, network_table, tables
 from .tools import llvm_tool
 
 
@@ -59,7 +60,7 @@ def main(layers: str, cpus: tuple[str, ...], whole: bool, output: Path) -> None:
         rows, shown = _count_layers(console, machines, layers_named(layers))
     for table in shown:
         console.print(table.rich())
-    for path in write(output, name, _facts(), rows, shown):
+    for path in write_results(output, name, _facts(), rows, shown):
         console.print(f"written: {path}")
 
 

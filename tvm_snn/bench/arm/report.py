@@ -1,13 +1,9 @@
-"""What was counted, as tables and as a file."""
+"""What was counted, as rows and tables."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import fsum
-from pathlib import Path
 
-from ...errors import SnnError
-from ...files import replacing
 from ..layers_of_resnet18 import LAYERS
 from ..table import Table
 from .kernels import FLOAT, INT8, KINDS, POPCOUNT, Counted
@@ -85,33 +81,6 @@ def network_table(machine: Machine, counted: Sequence[CountedNetwork]) -> Table:
         cycles = "" if taken.cycles is None else f"{taken.cycles / 1e6:.1f}"
         table.rows.append([network.name, f"{taken.instructions / 1e6:.1f}", cycles])
     return table
-
-
-def write(
-    folder: Path,
-    name: str,
-    facts: Mapping[str, str],
-    rows: Sequence[Row | NetworkRow],
-    shown: Sequence[Table],
-) -> list[Path]:
-    """Write NAME.json with the rows and NAME.md with the tables; returns the paths.
-
-    Raises SnnError when the folder cannot be written to.
-    """
-    data = {"facts": dict(facts), "rows": [asdict(row) for row in rows]}
-    listed = "".join(f"{key}: {value}  \n" for key, value in facts.items())
-    texts = {
-        folder / f"{name}.json": json.dumps(data, indent=1) + "\n",
-        folder / f"{name}.md": "\n".join([listed, *(table.markdown() for table in shown)]),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            with replacing(path) as temporary:
-                Path(temporary).write_text(text)
-    except OSError as error:
-        raise SnnError(f"Cannot write to {folder}: {error.strerror or error}.") from error
-    return list(texts)
 
 
 def _speeds(machine: Machine, rows: Sequence[Row]) -> Table:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from tvm_snn.bench.arm.kernels import INT8, KINDS, POPCOUNT
-from tvm_snn.bench.arm.report import Row, tables, write
+from tvm_snn.bench.arm.report import Row, tables
+from tvm_snn.bench.results import write_results
 
 
 def row(kind: str, way: str, cycles: float | None, *, chosen: bool = False) -> Row:
@@ -36,6 +37,6 @@ def test_tables_compare_what_is_chosen() -> None:
 
 
 def test_files_hold_every_row(tmp_path: Path) -> None:
-    data, text = write(tmp_path, "arm", {"measured": "nothing"}, ROWS, tables(ROWS))
+    data, text = write_results(tmp_path, "arm", {"measured": "nothing"}, ROWS, tables(ROWS))
     assert len(json.loads(data.read_text())["rows"]) == len(ROWS)
     assert "measured: nothing" in text.read_text()
