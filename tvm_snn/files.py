@@ -1,4 +1,4 @@
-"""Writing files so that nothing is lost when it fails."""
+"""Writing files so that nothing is lost when it fails, and where the user's cache is."""
 
 import errno
 import os
@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import SnnError
 
 
 @contextmanager
@@ -30,3 +32,20 @@ def replacing(path: Path) -> Iterator[str]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def cache_folder(name: str) -> Path:
+    """Return a folder of the user's cache, `$XDG_CACHE_HOME` or `~/.cache`; make it if need be.
+
+    Raises SnnError where that is impossible.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "tvm_snn" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SnnError(
+            f"No cache in {folder}: {error.strerror}. Set XDG_CACHE_HOME to a folder that can be "
+            "written."
+        ) from error
+    return folder

@@ -20,7 +20,7 @@ from ...errors import SnnError
 from ...files import replacing
 from .configuration import Configuration, load_configuration
 from .isa.describe import as_system_verilog
-from .simulator.rtl import RTL, parameters
+from .simulator.verilated import RTL, parameters
 
 _LUTS = {
     **{f"LUT{inputs}": 1 for inputs in range(1, 7)},

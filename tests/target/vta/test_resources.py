@@ -8,7 +8,7 @@ import pytest
 from tvm_snn.errors import SnnError
 from tvm_snn.target.vta.configuration import load_configuration
 from tvm_snn.target.vta.resources import XC7Z020, Resources, elaborate, report
-from tvm_snn.target.vta.simulator.rtl import parameters
+from tvm_snn.target.vta.simulator.verilated import parameters
 
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
 

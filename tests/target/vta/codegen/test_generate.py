@@ -18,7 +18,7 @@ from tvm_snn.target.vta.codegen.layer import Layer
 from tvm_snn.target.vta.configuration import Configuration, load_configuration
 from tvm_snn.target.vta.isa.instruction_set import KEEP_VECTORS, Plane, Vector
 from tvm_snn.target.vta.simulator.functional import simulate
-from tvm_snn.target.vta.simulator.rtl import MemoryModel, RtlSimulator
+from tvm_snn.target.vta.simulator.rtl import MemoryModel
 
 
 def _generate(layers: list[Layer], hardware: Configuration) -> Program:
@@ -55,23 +55,17 @@ def test_networks_are_exact_on_every_accelerator(data):
 
 
 @pytest.mark.slow
-def test_networks_are_exact_on_rtl():
-    hardware = load_configuration("tiny")
-    rtl = RtlSimulator(hardware)
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_networks_are_exact_on_rtl(rtl, data):
+    layers = data.draw(networks())
+    program = generate(layers, rtl.hardware)
+    dram, put = fill(program, data.draw(st.integers(0, 1000)))
+    stalls = data.draw(st.sampled_from((0, 30, 80)))
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(data=st.data())
-    def check(data):
-        layers = data.draw(networks())
-        program = generate(layers, hardware)
-        dram, put = fill(program, data.draw(st.integers(0, 1000)))
-        stalls = data.draw(st.sampled_from((0, 30, 80)))
+    rtl.simulate(program.instructions, dram, MemoryModel(stall_percent=stalls))
 
-        rtl.simulate(program.instructions, dram, MemoryModel(stall_percent=stalls))
-
-        _check(program, dram, compute(layers, put, hardware.activation_bits))
-
-    check()
+    _check(program, dram, compute(layers, put, rtl.hardware.activation_bits))
 
 
 def _chain(count: int) -> list[Layer]:

