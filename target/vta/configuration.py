@@ -1,6 +1,7 @@
 """The accelerator's parameters: one JSON file drives RTL, simulators and code generator."""
 
 import json
+import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -120,6 +121,12 @@ class Configuration:
     def alu_turns(self) -> int:
         """Cycles that the ALU takes for an output channel of a tile."""
         return -(-self.pixels // self.alu_pixels)
+
+    @property
+    def identity(self) -> int:
+        """A number of 32 bits for what programs depend on: all parameters but name and clock."""
+        numbers = {k: v for k, v in asdict(self).items() if k not in ("name", "clock_mhz")}
+        return zlib.crc32(json.dumps(numbers, sort_keys=True).encode())
 
     def to_json(self) -> str:
         """Return the parameters as the text of a JSON file."""

@@ -1,5 +1,7 @@
 """The instruction set as the tables of the documentation and the constants of the RTL."""
 
+import sys
+
 from .fields import HEADER, INSTRUCTION_BITS, SECOND_HEADER, TOKENS_IN, TOKENS_OUT, Engine
 from .instruction_set import INSTRUCTIONS
 
@@ -26,6 +28,22 @@ def as_markdown() -> str:
             parts.append(f"| {last}:{position} | `{name}` | {field.meaning} |")
         parts.append("")
     return "\n".join(parts)
+
+
+def as_driver_table() -> str:
+    """Return the driver's module of mnemonics and engines; the driver stands without this one."""
+    lines = [
+        '"""Made by `python -m tvm_snn.target.vta.isa.describe driver`; do not edit."""',
+        "",
+        "OPCODES = {",
+        *(
+            f'    {opcode.number}: ("{opcode.mnemonic}", {tuple(map(int, opcode.engines))}),'
+            for opcode in INSTRUCTIONS
+        ),
+        "}",
+        '"""By number: mnemonic, and the engines that execute it."""',
+    ]
+    return "\n".join([*lines, ""])
 
 
 def as_system_verilog() -> str:
@@ -140,4 +158,4 @@ def _mask_function(name: str, lines: list[tuple[int, int, int]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(as_markdown(), end="")
+    print(as_driver_table() if "driver" in sys.argv[1:] else as_markdown(), end="")

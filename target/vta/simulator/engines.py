@@ -35,12 +35,20 @@ class Engines(ABC):
         self._tokens: Counter[tuple[Engine, Engine]] = Counter()
         self._busy: set[Engine] = set()
         self._fetched = False
+        self.fetched = 0
+        """Instructions that went into queues."""
+        self.done: Counter[Engine] = Counter()
+        """Instructions that each engine has done."""
+        self.active: Engine | None = None
+        """The engine whose turn it is; None for fetch."""
 
     def run(self) -> None:
         """Let the engines take turns until all is done, or none can do anything."""
-        processes = [self._fetch(), *(self._engine(engine) for engine in Engine)]
+        processes = {None: self._fetch()} | {engine: self._engine(engine) for engine in Engine}
         while not self._finished():
-            advanced = [next(process) for process in processes]
+            advanced = []
+            for self.active, process in processes.items():
+                advanced.append(next(process))
             if not any(advanced) and not self._finished():
                 self._stuck({e: queue[0] for e, queue in self._queues.items() if queue})
 
@@ -68,6 +76,7 @@ class Engines(ABC):
                 yield False
             for queue in queues:
                 queue.append(one)
+            self.fetched += 1
             yield True
         else:
             self._ended_without_finish()
@@ -94,4 +103,5 @@ class Engines(ABC):
                 yield False
             self._tokens.update(put)
             self._busy.discard(engine)
+            self.done[engine] += 1
             yield True

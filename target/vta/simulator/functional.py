@@ -42,13 +42,16 @@ def simulate(program: Sequence[Instruction], dram: np.ndarray, hardware: Configu
 
     Raises TrapError where the hardware would stop: an address past a memory's end, a deadlock.
     """
-    _Machine(program, dram, hardware).run()
+    Machine(program, dram, hardware).run()
 
 
-class _Machine(Engines):
+class Machine(Engines):
+    """An accelerator that executes one program."""
+
     def __init__(
         self, program: Sequence[Instruction], dram: np.ndarray, hardware: Configuration
     ) -> None:
+        """Begin before the program's first instruction; `dram` is read and written in place."""
         super().__init__(program)
         self._hardware = hardware
         self._memories = Memories(hardware, dram)

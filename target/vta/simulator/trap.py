@@ -1,24 +1,9 @@
 """What stops the accelerator."""
 
-from enum import IntEnum
-
 from ....errors import SnnError
+from ..driver.registers import Trap
 
-
-class Trap(IntEnum):
-    """The status register's code."""
-
-    NONE = 0
-    OPCODE = 1
-    """An opcode that does not exist."""
-    FIELD = 2
-    """A field whose value is not legal."""
-    ADDRESS = 3
-    """A line past the end of a memory."""
-    BUS = 4
-    """An error on the memory bus."""
-    DEADLOCK = 5
-    """Every engine waits for another."""
+__all__ = ["Trap", "TrapError"]
 
 
 class TrapError(SnnError):
