@@ -1,5 +1,7 @@
 import importlib.util
 import os
+import subprocess
+import sys
 from importlib import import_module
 
 import numpy as np
@@ -61,6 +63,24 @@ def test_an_engine_in_a_process_of_its_own() -> None:
     with pytest.raises(TypeError):
         contender.ask("turn")
     assert check(TINY, "int8", contender.result()), "it lives on"
+
+
+def test_signals_are_heard_after_openvino() -> None:
+    pytest.importorskip("openvino")
+    # Where it goes wrong, the process is gone.
+    script = """
+import gc, signal
+from tests.tvm_snn.bench.measured import TINY
+from tvm_snn.bench.peers import openvino
+
+for _ in range(2):
+    openvino.layer_contenders(TINY, 1)
+gc.collect()
+signal.signal(signal.SIGUSR1, lambda *_: print("heard"))
+signal.raise_signal(signal.SIGUSR1)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "heard\n"), ended.stderr
 
 
 def test_amx_counts_where_it_may_be_used(monkeypatch) -> None:

@@ -6,6 +6,7 @@ there inside of a network.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import openvino
@@ -68,7 +69,7 @@ class _Request:
             "INFERENCE_PRECISION_HINT": "f32",
             "PERF_COUNT": profile,
         }
-        compiled = openvino.Core().compile_model(model, "CPU", options)
+        compiled = _core().compile_model(model, "CPU", options)
         self._request = compiled.create_infer_request()
         self._data = np.ascontiguousarray(data)
         self._request.set_input_tensor(openvino.Tensor(self._data, shared_memory=True))
@@ -99,7 +100,18 @@ class _Request:
 
 
 def _read(model: bytes) -> openvino.Model:
-    return openvino.Core().read_model(model)
+    return _core().read_model(model)
+
+
+@cache
+def _core() -> openvino.Core:
+    """Return the one core of this process.
+
+    For AMX each core's CPU plugin gives the thread a signal stack, and takes it away when it goes.
+    With several, which go in another order than they came, the thread is left with a stack that is
+    no longer mapped: the next signal, be it a child's end or Ctrl-C, ends the process unheard.
+    """
+    return openvino.Core()
 
 
 def _binary_model(layer: Layer) -> openvino.Model:
