@@ -133,6 +133,11 @@ class Configuration:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
+def is_accelerator(name: str) -> bool:
+    """Tell whether a configuration that ships with the package has this name."""
+    return (CONFIGURATIONS / f"{name}.json").exists()
+
+
 def load_configuration(name: str | Path) -> Configuration:
     """Return a configuration that ships with the package, by its name, or one from a JSON file.
 

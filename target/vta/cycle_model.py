@@ -30,6 +30,7 @@ from .isa.instruction_set import (
     Plane,
     Window,
 )
+from .simulator.spans import Span
 
 _CHUNK = 8  # instructions that fetch reads at once, and that wait before an engine
 _BURST = 16  # words of a burst
@@ -51,13 +52,23 @@ def predicted_cycles(
     return _Machine(program, hardware, max(latency, 1)).run()
 
 
+def predicted_spans(
+    program: Sequence[Instruction], hardware: Configuration, latency: int = 30
+) -> list[Span]:
+    """Return when each engine works at which instruction; else as :func:`predicted_cycles`."""
+    machine = _Machine(program, hardware, max(latency, 1))
+    machine.run()
+    return sorted(machine.spans, key=lambda span: span.ends)
+
+
 class _Machine:
     def __init__(
         self, program: Sequence[Instruction], hardware: Configuration, latency: int
     ) -> None:
         self._program, self._hardware, self._latency = program, hardware, latency
-        # Instructions of each engine with the cycle at which it sees them, and when they left.
-        self._seen: dict[Engine, deque[tuple[Instruction, int]]] = {e: deque() for e in Engine}
+        # Of each engine: places and instructions with the cycle at which it sees them, and when
+        # they left.
+        self._seen: dict[Engine, deque[tuple[int, Instruction, int]]] = {e: deque() for e in Engine}
         self._left: dict[Engine, list[int]] = {engine: [] for engine in Engine}
         self._tokens: dict[tuple[Engine, Engine], deque[int]] = {
             (a, b): deque() for b in Engine for a in TOKENS_IN[b]
@@ -72,6 +83,7 @@ class _Machine:
         self._end = 0
         self._fetched = False
         self._moved = False
+        self.spans: list[Span] = []
 
     def run(self) -> int:
         processes = [self._fetch(), *(self._engine(engine) for engine in Engine)]
@@ -105,7 +117,7 @@ class _Machine:
                 self._finish(taken + 1)
                 break
             for engine in one.opcode.engines:
-                self._seen[engine].append((one, taken + 1))
+                self._seen[engine].append((number, one, taken + 1))
                 pushed[engine] += 1
         self._fetched = True
         while True:
@@ -116,7 +128,7 @@ class _Machine:
         while True:
             while not queue:
                 yield
-            one, begins = queue[0]
+            place, one, begins = queue[0]
             wait, post = one.masks(engine)
             begins = max(begins, left + 1)
             for bit, other in enumerate(TOKENS_IN[engine]):
@@ -130,6 +142,7 @@ class _Machine:
             self._moved = True
             queue.popleft()
             self._left[engine].append(left)
+            self.spans.append(Span(place, engine, begins, left))
             self._finish(left + 1)
             for bit, other in enumerate(TOKENS_OUT[engine]):
                 if post >> bit & 1:

@@ -5,6 +5,8 @@
 // and written, and behind it programs, which may be read; anywhere else, it answers with an error.
 //
 // What the accelerator does on the bus is held against the rules of AXI4; the first breach is kept.
+//
+// Whenever an engine begins or leaves an instruction, the counters are noted down.
 
 #include <cstdint>
 #include <cstring>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "Vaccelerator.h"
+#include "Vaccelerator___024root.h"
 #include "verilated.h"
 
 namespace {
@@ -36,6 +39,14 @@ struct Write {
 struct Answer {
   uint64_t ready_at;
   bool fault;
+};
+
+// Of one cycle: bit e of `begun` and `left` is engine e's; counters as they stand at its beginning.
+constexpr int kCounters = 12;
+struct Event {
+  uint32_t begun;
+  uint32_t left;
+  uint32_t counters[kCounters];
 };
 
 // What a channel offers; it may not change before it is taken.
@@ -80,6 +91,7 @@ class Simulation {
   }
 
   const char* breach() const { return breach_; }
+  const std::vector<Event>& events() const { return events_; }
 
   uint32_t read_register(uint32_t address) {
     top_->s_axil_araddr = address;
@@ -96,6 +108,7 @@ class Simulation {
   // Runs until the interrupt, at most so many cycles. Returns the cycles that were run.
   uint64_t run(uint64_t most) {
     uint64_t count = 0;
+    events_.clear();
     while (count < most && !top_->finish_interrupt) {
       cycle();
       count++;
@@ -134,6 +147,7 @@ class Simulation {
     top_->clock = 0;
     top_->eval();
     check();
+    note();
     const bool asked = top_->m_axi_arvalid && top_->m_axi_arready;
     const bool taken = read && top_->m_axi_rready;
     const bool wants_write = top_->m_axi_awvalid && top_->m_axi_awready;
@@ -158,6 +172,16 @@ class Simulation {
     stall_write_address_ = stalled();
     stall_write_ = stalled();
     now_++;
+  }
+
+  void note() {
+    const auto& root = *top_->rootp;
+    const uint32_t begun = root.accelerator__DOT__begin_work;
+    const uint32_t left = root.accelerator__DOT__pop;
+    if (!(begun | left)) return;
+    Event event{begun, left, {}};
+    for (int i = 0; i < kCounters; i++) event.counters[i] = root.accelerator__DOT__counter[i];
+    events_.push_back(event);
   }
 
   void breach(const char* rule) {
@@ -227,6 +251,7 @@ class Simulation {
   std::deque<Read> reads_;
   std::deque<Write> writes_;
   std::deque<Answer> answers_;
+  std::vector<Event> events_;  // of the last run
   Offer last_read_{}, last_write_{}, last_data_{};
   const char* breach_ = nullptr;
   bool stall_read_ = false;
@@ -256,6 +281,16 @@ void simulation_write(void* simulation, uint32_t address, uint32_t value) {
 
 uint32_t simulation_read(void* simulation, uint32_t address) {
   return static_cast<Simulation*>(simulation)->read_register(address);
+}
+
+// How many events the last run had, and the events.
+uint64_t simulation_event_count(void* simulation) {
+  return static_cast<Simulation*>(simulation)->events().size();
+}
+
+void simulation_events(void* simulation, void* destination) {
+  const auto& events = static_cast<Simulation*>(simulation)->events();
+  std::memcpy(destination, events.data(), events.size() * sizeof(Event));
 }
 
 uint64_t simulation_run(void* simulation, uint64_t most) {

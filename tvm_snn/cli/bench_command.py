@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 
 from ..errors import SnnError
+from ..target.vta.configuration import is_accelerator, load_configuration
 from ..threads import check_threads
 
 
@@ -32,7 +33,8 @@ from ..threads import check_threads
     "--target",
     default="host",
     show_default=True,
-    help="The machine to compile for; on a host with AVX-512 layers are compiled for AVX2 too.",
+    help="The machine to compile for; on a host with AVX-512 layers are compiled for AVX2 too. "
+    "An accelerator, as in paper-64pe or pynq-z2: cycles of its RTL.",
 )
 @click.option(
     "--threads",
@@ -54,6 +56,13 @@ from ..threads import check_threads
     help="Keep what the output folder has of this machine and these versions; measure the rest.",
 )
 @click.option(
+    "--cycles",
+    type=click.Choice(["rtl", "model"]),
+    default="rtl",
+    show_default=True,
+    help="Of an accelerator: counted by its RTL, or predicted.",
+)
+@click.option(
     "-o",
     "--output",
     default="benchmarks/results",
@@ -70,6 +79,7 @@ def bench_command(
     threads: tuple[int, ...],
     trials: int,
     resume: bool,
+    cycles: str,
     output: Path,
 ) -> None:
     """Measure layers and whole networks next to onnxruntime, OpenVINO, PyTorch and TVM.
@@ -78,7 +88,17 @@ def bench_command(
     `pip install tvm_snn[bench]`. On a processor with AMX, which OpenVINO's int8 uses, it is
     measured without AMX, too, in a process of its own. Results are written after each layer and
     each network; --resume goes on from there.
+
+    With an accelerator as target: cycles of the 3x3 layers of ResNet-18 and ResNet-34, layer by
+    layer, sub-bit next to binary convolutions on the same hardware, what its engines did in them,
+    and pictures of that. The RTL needs `pip install tvm_snn[fpga]` and a C++ compiler.
     """
+    console = Console(markup=False, highlight=False)
+    # Tables that go to a file need not fit a terminal.
+    console.width = console.width if console.is_terminal else 160
+    if is_accelerator(target):
+        _bench_accelerator(target, networks, quick, cycles == "model", output, console)
+        return
     try:
         from ..bench.cases import cases
         from ..bench.layers_of_resnet18 import layers_named
@@ -101,7 +121,24 @@ def bench_command(
         output=output,
         resume=resume,
     )
-    console = Console(markup=False, highlight=False)
-    # Tables that go to a file need not fit a terminal.
-    console.width = console.width if console.is_terminal else 160
     session.run(console)
+
+
+def _bench_accelerator(
+    target: str, networks: str, quick: bool, model: bool, output: Path, console: Console
+) -> None:
+    try:
+        from ..bench.fpga.session import Session
+        from ..bench.fpga.stacks import DEPTHS, networks_named
+    except ModuleNotFoundError as error:
+        raise SnnError(
+            f"The accelerator's report needs the package {error.name}: "
+            "pip install 'tvm_snn[fpga]'."
+        ) from error
+    Session(
+        hardware=load_configuration(target),
+        networks=list(DEPTHS)[:1] if quick and networks == "all" else networks_named(networks),
+        trunks=(False,) if quick else (False, True),
+        model=model,
+        output=output,
+    ).run(console)

@@ -51,6 +51,10 @@ class MemoryModel:
 class RtlSimulator:
     """The accelerator of one configuration, compiled from its SystemVerilog."""
 
+    events: np.ndarray
+    """Of the last run: uint32 (events, 2 + counters), a row for each cycle in which an engine
+    began or left an instruction: masks of the engines that began, that left, and the counters."""
+
     def __init__(self, hardware: Configuration) -> None:
         """Take the compiled RTL from the cache; where it is not there, compile it (half a minute).
 
@@ -131,6 +135,9 @@ class RtlSimulator:
         library.simulation_write(handle, LENGTH, instructions)
         library.simulation_write(handle, CONTROL, 1)
         library.simulation_run(handle, most_cycles)
+        count = library.simulation_event_count(handle)
+        self.events = np.zeros((count, 2 + len(Counters.__dataclass_fields__)), np.uint32)
+        library.simulation_events(handle, self.events.ctypes.data)
         status = library.simulation_read(handle, STATUS)
         values = [
             library.simulation_read(handle, FIRST_COUNTER + 4 * i)
@@ -155,6 +162,8 @@ def _load(path: Path) -> ctypes.CDLL:
         ("write", None, [handle, word, word]),
         ("read", word, [handle, word]),
         ("run", long, [handle, long]),
+        ("event_count", long, [handle]),
+        ("events", None, [handle, handle]),
     ):
         function = getattr(library, f"simulation_{name}")
         function.restype, function.argtypes = result, arguments

@@ -13,6 +13,7 @@ import platform
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from shutil import which
 
 from ....errors import SnnError
 from ....files import cache_folder
+from ....threads import usable_cores
 from ..configuration import Configuration
 from ..isa.describe import as_system_verilog
 
@@ -29,9 +31,12 @@ _VTA = Path(__file__).parent.parent
 RTL = _VTA / "rtl"
 """The folder of the SystemVerilog files; `accelerator.sv` is the top."""
 
+_EVENTS = RTL / "events.vlt"
 _BRIDGE = _VTA / "rtl_bridge.cpp"
 _VERILATE = ("--cc", "-O3", "--noassert", "--x-assign", "0", "--x-initial", "0")
-_COMPILE = ("-shared", "-fPIC", "-O2", "-std=c++20")
+_COMPILE = ("-fPIC", "-O2", "-std=c++20")
+_ONCE = "-O0"
+"""For what runs when a simulation begins, half of the code."""
 
 
 def compiled_library(hardware: Configuration) -> Path:
@@ -67,10 +72,13 @@ def lint(hardware: Configuration, folder: Path) -> str:
 
 def _fingerprint(hardware: Configuration) -> str:
     """Return a name for everything that a library is made of, and made with."""
-    tools = [_verilator_version(), _compiler(), platform.machine(), *_VERILATE, *_COMPILE]
+    tools = [
+        *(_verilator_version(), _compiler(), platform.machine()),
+        *(*_VERILATE, *_COMPILE, _ONCE),
+    ]
     given = json.dumps([parameters(hardware), as_system_verilog(), tools]).encode()
     digest = hashlib.sha256(given)
-    for source in [*_rtl_sources(), _BRIDGE]:
+    for source in [*_rtl_sources(), _EVENTS, _BRIDGE]:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
 
@@ -98,17 +106,24 @@ def _sources(hardware: Configuration, folder: Path) -> list[str]:
 def _build(hardware: Configuration, folder: Path) -> Path:
     (folder / "isa.svh").write_text(as_system_verilog())
     made, include = folder / "verilated", _verilator().parent.parent / "include"
-    verilate = [str(_verilator()), *_VERILATE, "--Mdir", str(made), *_sources(hardware, folder)]
+    verilate = [str(_verilator()), *_VERILATE, "--Mdir", str(made), str(_EVENTS)]
+    verilate += _sources(hardware, folder)
     _check(verilate, _run(verilate))
     runtime = [include / name for name in ("verilated.cpp", "verilated_threads.cpp")]
+    includes = [f"-I{path}" for path in (include, include / "vltstd", made)]
+    objects: list[str] = []
+    commands: list[list[str]] = []
+    for source in (*sorted(made.glob("*.cpp")), *runtime, _BRIDGE):
+        once = [_ONCE] if source.name.endswith("__Slow.cpp") else []
+        objects.append(str(folder / f"{source.stem}.o"))
+        command = [_compiler(), "-c", *_COMPILE, *once, *includes, str(source)]
+        commands.append([*command, "-o", objects[-1]])
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for compile_one, done in zip(commands, pool.map(_run, commands), strict=True):
+            _check(compile_one, done)
     library = folder / "accelerator.so"
-    compile_all = [
-        *(_compiler(), *_COMPILE),
-        *(f"-I{path}" for path in (include, include / "vltstd", made)),
-        *map(str, [*sorted(made.glob("*.cpp")), *runtime, _BRIDGE]),
-        *("-o", str(library)),
-    ]
-    _check(compile_all, _run(compile_all))
+    link = [_compiler(), "-shared", *objects, "-o", str(library)]
+    _check(link, _run(link))
     return library
 
 

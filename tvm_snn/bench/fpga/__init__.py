@@ -1,0 +1,9 @@
+"""The accelerator's report: cycles of its RTL, layer by layer, and what it takes of an FPGA.
+
+stacks       the 3x3 layers of ResNet-18 and ResNet-34, as the accelerator computes them
+attribution  which layer an instruction belongs to
+runs         stacks on the RTL, or in the cycle model: rows, one a layer
+tables       the rows as tables
+timeline     when each engine worked, as pictures
+session      one run of the report
+"""
