@@ -132,8 +132,7 @@ def _bench_accelerator(
         from ..bench.fpga.stacks import DEPTHS, networks_named
     except ModuleNotFoundError as error:
         raise SnnError(
-            f"The accelerator's report needs the package {error.name}: "
-            "pip install 'tvm_snn[fpga]'."
+            f"The accelerator's report needs the package {error.name}: pip install 'tvm_snn[fpga]'."
         ) from error
     Session(
         hardware=load_configuration(target),

