@@ -6,6 +6,8 @@ from hypothesis import settings
 
 # Kernels are tiny here: threads would only get into each other's way.
 os.environ.setdefault("TVM_NUM_THREADS", "2")
+# PyTorch's threads wait for each other where the workers of pytest fill the cores already.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Compiling takes longer than hypothesis expects an example to take; seeds are fixed, so that a
 # failure in CI is one that everybody sees.

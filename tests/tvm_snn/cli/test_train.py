@@ -46,8 +46,8 @@ def one_thread():
 @pytest.mark.usefixtures("one_thread")
 def test_a_killed_run_is_resumed_compiled_and_computes_as_trained(tmp_path):
     """The whole way on files of Fashion-MNIST's format."""
-    tiny.write_fashion_mnist(tmp_path / "data", 200, 40)
-    model = "tvm_snn.zoo:vgg_small(width=16)"
+    tiny.write_fashion_mnist(tmp_path / "data", 80, 20)
+    model = "tvm_snn.zoo:resnet20(depth=1)"
     options = ("--data-root", tmp_path / "data", "--tau", 4, "--checkpoint-steps", 3)
     straight = train(tmp_path / "straight", *options, model=model, data="fashion-mnist")
     assert "tvm-snn compile" in straight.stdout
@@ -74,7 +74,7 @@ def test_a_killed_run_is_resumed_compiled_and_computes_as_trained(tmp_path):
     done = tvm_snn("compile", folder / "model.pt2", "-o", artifact, "--json")
     assert done.exit_code == 0, done.output
     layers = [row for row in json.loads(done.stdout)["layers"] if row["verdict"] == "sub-bit"]
-    assert [layer["tau"] for layer in layers] == [4] * 5
+    assert [layer["tau"] for layer in layers] == [4] * 3
     network = snn.load(artifact)
     trained = torch.export.load(folder / "model.pt2").module()
     data = load_data("fashion-mnist", tmp_path / "data")
