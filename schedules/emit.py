@@ -12,6 +12,10 @@ from typing import Any
 from tvm import relax, te
 from tvm.tirx import PrimFunc
 
+from ..tvm_api import quicken_script_parser
+
+quicken_script_parser()
+
 STRATEGY = "snn.strategy"
 """Annotation of a core block: the name of the strategy it belongs to. The loops of such a block
 are final."""

@@ -4,6 +4,7 @@ TVM's Python API moves between releases. What is private stands here and nowhere
 new release means one file to read.
 """
 
+import inspect
 import os
 import socket
 import stat
@@ -12,12 +13,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import tvm
 import tvm.ir._ffi_api
 import tvm.rpc
+import tvm.script.parser.core.parser
+import tvm.tirx.script.parser.entry
 import tvm_ffi
 from tvm import relax, tirx
 
@@ -186,3 +189,41 @@ def without_tensor_intrinsics() -> Iterator[None]:
         yield
     finally:
         del sys.modules[name]
+
+
+def quicken_script_parser() -> None:
+    """Spare TVMScript's parser the most of its time.
+
+    Every kernel and every macro in one asks `inspect` for the call stack, with the source lines of
+    each frame. Expressions are evaluated one within another, and code that was made from a string
+    has no file: `inspect` then looks through all modules that are loaded, frame by frame. That was
+    half of the time that compiling a network took. The parser reads the frames alone, and one line:
+    that above which a kernel stands, which tells kernels of a class from others.
+    """
+    tvm.script.parser.core.parser.inspect = _QuickInspect("inspect")
+    tvm.tirx.script.parser.entry.inspect = _QuickInspect("inspect")
+
+
+class _QuickInspect(ModuleType):
+    """The module `inspect`, with stacks that hold the source line of one frame only."""
+
+    _OWNER = 2
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(inspect, name)
+
+    def stack(self) -> list[inspect.FrameInfo]:
+        frames = self.getouterframes(sys._getframe(1))
+        if len(frames) > self._OWNER:
+            owner = frames[self._OWNER].frame
+            frames[self._OWNER] = inspect.FrameInfo(owner, *inspect.getframeinfo(owner))
+        return frames
+
+    def getouterframes(self, innermost: FrameType | None) -> list[inspect.FrameInfo]:
+        frames = []
+        while innermost is not None:
+            code = innermost.f_code
+            place = code.co_filename, innermost.f_lineno, code.co_name
+            frames.append(inspect.FrameInfo(innermost, *place, None, None))
+            innermost = innermost.f_back
+        return frames
