@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from tvm import relax
 
 from ..ops import ConvGeometry, static_shape
+from ..ops.levels import is_exact
 from ..ops.units import index_bits
 from .factor_weight import SignedWeight, Subset, factor_signs, find_subset
 from .layers import DENSE_OPERATOR, layer_bindings, operator_name, var_bindings
+from .level_values import Levels, find_levels
 from .sign_values import Bindings, is_sign_valued
 
 SUB_BIT = "sub-bit"
@@ -41,7 +43,10 @@ class Layer:
     geometry: ConvGeometry | None = None
     """Of a two-dimensional convolution."""
     activation: str = ""
-    """"W1A1" when the data are signs, "W1A32" when they are floats; "" for a dense layer."""
+    """"W1A1" when the data are signs, "W1A2" to "W1A8" when they are levels of so many bits,
+    "W1A32" when they are floats; "" for a dense layer."""
+    levels: Levels | None = None
+    """Of the data, where they are levels and no signs."""
     signed: SignedWeight | None = None
     subset: Subset | None = None
 
@@ -134,6 +139,7 @@ def _classify(
         return _dense(var, call, operator, signed, shape)
     found = find_subset(signed.signs)
     subset = found if isinstance(found, Subset) else None
+    activation, levels = _activation(call.args[0], signed.signs[0].size, bindings)
     return Layer(
         name=str(var.name),
         operator=operator,
@@ -143,10 +149,21 @@ def _classify(
         weight_shape=shape,
         output_shape=_shape(var),
         geometry=geometry,
-        activation="W1A1" if is_sign_valued(call.args[0], bindings) else "W1A32",
+        activation=activation,
+        levels=levels,
         signed=signed,
         subset=subset,
     )
+
+
+def _activation(data: relax.Expr, weights: int, bindings: Bindings) -> tuple[str, Levels | None]:
+    """Return what the data of a layer are, `weights` of which are summed up, and their levels."""
+    if is_sign_valued(data, bindings):
+        return "W1A1", None
+    levels = find_levels(data, bindings)
+    if levels is None or not is_exact(levels.top, weights):
+        return "W1A32", None
+    return f"W1A{levels.bits}", levels
 
 
 def _dense(

@@ -8,19 +8,23 @@ from numpy.typing import NDArray
 from tvm import relax
 
 from ..ops import OPERATORS, binary_conv2d, binary_dense, subset_conv2d, subset_dense
+from ..ops.levels import LEVELS, TOP_LEVEL
 from .detect_layers import DENSE, Layer
-from .layers import operator_name
+from .layers import operator_name, var_bindings
+from .level_values import Levels, whole_numbers
 
 _FLOAT = "float32"
 _SIGN = "int8"
+_FLOATS = "W1A32"
 
 
 def rewrite_layers(layers: Sequence[Layer]) -> tvm.transform.Pass:
     """Return the pass that rewrites `layers`, as detect_layers found them in the same module.
 
     A binary layer becomes `op(data, ...) * scale`. Where its data are signs (W1A1) they are cast
-    to int8 before and the integer sums to float32 after the operator. Dense layers stay as they
-    are. The operator's variable keeps the layer's name.
+    to int8 before and the integer sums to float32 after the operator. Where they are levels (W1Ak),
+    they become whole numbers, uint8, and the scale is multiplied with their step. Dense layers stay
+    as they are. The operator's variable keeps the layer's name.
     """
     by_name = {layer.name: layer for layer in layers if layer.verdict != DENSE}
 
@@ -37,11 +41,13 @@ class _Rewriter(relax.PyExprMutator):
         super().__init__(module)
         self._module = module
         self._layers = layers
-        self._signs: dict[relax.Var, relax.Var] = {}
+        self._integers: dict[relax.Expr, relax.Var] = {}
+        self._bindings: dict[relax.Var, relax.Expr] = {}
 
     def rewritten(self) -> tvm.IRModule:
         for name, function in self._module.functions_items():
             if isinstance(function, relax.Function):
+                self._bindings |= {b.var: b.value for b in var_bindings(function)}
                 self.builder_.update_func(name, self.visit_expr(function))
         return relax.transform.DeadCodeElimination()(self.builder_.get())
 
@@ -50,9 +56,7 @@ class _Rewriter(relax.PyExprMutator):
         if layer is None or not isinstance(binding.value, relax.Call):
             super().visit_var_binding_(binding)
             return
-        data = self.visit_expr(binding.value.args[0])
-        if layer.activation == "W1A1":
-            data = self._as_signs(data)
+        data = self._data(layer, binding.value.args[0])
         *before, last = _steps(layer)
         for step in before:
             data = self._bind(step(data), relax.DataflowVar, layer)
@@ -67,20 +71,38 @@ class _Rewriter(relax.PyExprMutator):
         self.builder_.emit_normalized(relax.VarBinding(var, value))
         return var
 
-    def _as_signs(self, data: relax.Var) -> relax.Var:
-        """Cast signs to int8, once for all layers that read them."""
-        if data not in self._signs:
-            self._signs[data] = self.builder_.emit(relax.op.astype(data, _SIGN))
-        return self._signs[data]
+    def _data(self, layer: Layer, data: relax.Expr) -> relax.Expr:
+        """Return the data of a layer in the form that its operator takes.
+
+        Signs and levels become integers, once for all layers that read them.
+        """
+        if layer.activation == _FLOATS:
+            return self.visit_expr(data)
+        if data not in self._integers:
+            if layer.levels is None:
+                integers = relax.op.astype(self.visit_expr(data), _SIGN)
+            else:
+                integers = relax.op.astype(self._whole_numbers(data, layer.levels), LEVELS)
+            self._integers[data] = self.builder_.emit(integers)
+        return self._integers[data]
+
+    def _whole_numbers(self, data: relax.Expr, levels: Levels) -> relax.Expr:
+        """Return the levels of data as float32."""
+        whole = whole_numbers(data, levels, self._bindings)
+        if whole is not None:
+            return self.visit_expr(whole)
+        steps = relax.op.divide(self.visit_expr(data), relax.const(levels.step, _FLOAT))
+        return self.builder_.emit(relax.op.round(self.builder_.emit(steps)))
 
 
 def _steps(layer: Layer) -> list[Callable[[relax.Var], relax.Expr]]:
     """Return what is computed one after the other, each from the result before."""
     steps: list[Callable[[relax.Var], relax.Expr]] = [lambda data: _operator_call(layer, data)]
-    if layer.activation == "W1A1":
+    if layer.activation != _FLOATS:
         steps.append(lambda sums: relax.op.astype(sums, _FLOAT))
-    if not np.all(layer.scale == 1):
-        scale = relax.const(_channel_shaped(layer), _FLOAT)
+    factors = _factors(layer)
+    if not np.all(factors == 1):
+        scale = relax.const(_channel_shaped(factors, layer), _FLOAT)
         steps.append(lambda sums: relax.op.multiply(sums, scale))
     return steps
 
@@ -100,11 +122,19 @@ def _operator_call(layer: Layer, data: relax.Var) -> relax.Call:
         (False, False): binary_dense,
     }[layer.geometry is not None, layer.subset is not None]
     attrs = layer.geometry.attrs() if layer.geometry else {}
+    if layer.levels is not None:
+        attrs[TOP_LEVEL] = layer.levels.top
     return operator(data, *(relax.const(array) for array in arrays), **attrs, strategy="")
 
 
-def _channel_shaped(layer: Layer) -> NDArray[np.float32]:
-    """Return the scale (O,) shaped to multiply the layer's result."""
+def _factors(layer: Layer) -> NDArray[np.float32]:
+    """Return what the sums of each output (O,) are multiplied with: scale, and step of levels."""
+    step = layer.levels.step if layer.levels is not None else 1.0
+    return (layer.scale.astype(np.float64) * step).astype(np.float32)
+
+
+def _channel_shaped(factors: NDArray[np.float32], layer: Layer) -> NDArray[np.float32]:
+    """Return factors (O,) shaped to multiply the layer's result."""
     if layer.geometry is not None and layer.geometry.data_layout == "NCHW":
-        return layer.scale.reshape(1, -1, 1, 1)
-    return layer.scale
+        return factors.reshape(1, -1, 1, 1)
+    return factors

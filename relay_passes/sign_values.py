@@ -29,8 +29,7 @@ MAX_VALUES = 16
 
 _BOOLEAN: Values = frozenset((0.0, 1.0))
 
-# These hand on values of their first argument, and no others.
-_COPY = frozenset(
+COPY = frozenset(
     f"relax.{name}"
     for name in (
         "reshape",
@@ -54,6 +53,7 @@ _COPY = frozenset(
         "min",
     )
 )
+"""Operators that hand on values of their first argument, and no others."""
 
 _COMPARE = frozenset(
     f"relax.{name}"
@@ -131,7 +131,7 @@ class _Analysis:
             return SIGNS
         if name in _COMPARE:
             return _BOOLEAN
-        if name in _COPY:
+        if name in COPY:
             return self.values(call.args[0])
         if name in _FILLED:
             return frozenset((_FILLED[name],))
@@ -175,7 +175,7 @@ class _Analysis:
 
     def _clipped(self, call: relax.Call) -> Values | None:
         inner = self.values(call.args[0])
-        low, high = (_scalar(argument) for argument in call.args[1:3])
+        low, high = (scalar(argument) for argument in call.args[1:3])
         if inner is None or low is None or high is None:
             return None
         return _few([min(max(value, low), high) for value in inner])
@@ -212,6 +212,7 @@ def _cast(values: Values | None, dtype: str) -> Values | None:
     return None
 
 
-def _scalar(expr: relax.Expr) -> float | None:
+def scalar(expr: relax.Expr) -> float | None:
+    """Return the number that is written out in a call, None for anything else."""
     number = getattr(expr, "value", expr)
     return float(number) if isinstance(number, int | float) else None

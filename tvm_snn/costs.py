@@ -2,8 +2,6 @@
 
 from .relay_passes.detect_layers import DENSE, Layer
 
-_ACTIVATION_BITS = {"W1A1": 1, "W1A32": 32}
-
 
 def weight_bits(layer: Layer) -> int:
     """Return the bits that a layer's weights are counted with: tau a unit, 1, or 32 a weight.
@@ -44,4 +42,4 @@ def bit_operations(layer: Layer) -> int | None:
         units = layer.subset.indices.shape[1]
         responses = bits * groups * layer.subset.size * pixels
         operations = responses + units * outputs * pixels // 2
-    return operations * _ACTIVATION_BITS[layer.activation]
+    return operations * int(layer.activation.removeprefix("W1A"))

@@ -28,7 +28,7 @@ class LayerRow:
     shape: str
     """Weights and output, for people."""
     activation: str = ""
-    """"W1A1" or "W1A32"; "" for a dense layer."""
+    """"W1A1", "W1A2" to "W1A8", or "W1A32"; "" for a dense layer."""
     tau: int | None = None
     kernels: int | None = None
     """K, the size of the subset."""

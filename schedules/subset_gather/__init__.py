@@ -1,7 +1,8 @@
 """Strategy `subset_gather`: each response is computed once, each output picks its own and adds.
 
 strategy        what the strategy can compute, at what cost, with which knobs
-float_planes    channels-last floats to planes of pixels
+elements        what is added up: dtypes from the data to the result
+image_planes    channels-last floats and levels to planes of pixels
 unpack_signs    packed signs to planes of pixels
 responses       the responses to a subset, known or not when a network is compiled
 shared_sums     what responses to a known subset share

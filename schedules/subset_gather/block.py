@@ -21,6 +21,8 @@ class Work:
     sums: tirx.Buffer
     table: tirx.Buffer
     totals: tirx.Buffer
+    results: tirx.Buffer
+    """The totals, or what those of all stretches are added to."""
     scratch: tirx.Buffer
 
 
@@ -32,15 +34,17 @@ class GatherBlock:
 
     def allocate(self) -> Work:
         """Allocate, in the block that is being written, what a job needs."""
-        lanes = self.sizes.lanes
+        sizes, lanes, response = self.sizes, self.sizes.lanes, self.sizes.elements.response
+        shape = sizes.span, sizes.vectors, lanes
+        totals = T.sblock_alloc_buffer(shape, sizes.total)
+        several = sizes.stretches > 1
         return Work(
-            T.sblock_alloc_buffer((*self.sizes.responses.registers, lanes), self.sizes.dtype),
-            T.sblock_alloc_buffer(
-                (self.sizes.responses.stored * self.sizes.block,), self.sizes.dtype
-            ),
-            T.sblock_alloc_buffer((self.sizes.chunk * self.sizes.table,), self.sizes.dtype),
-            T.sblock_alloc_buffer((self.sizes.span, self.sizes.vectors, lanes), self.sizes.total),
-            T.sblock_alloc_buffer(SCRATCH, self.sizes.total),
+            T.sblock_alloc_buffer((*sizes.responses.registers, lanes), response),
+            T.sblock_alloc_buffer((sizes.responses.stored * sizes.block,), response),
+            T.sblock_alloc_buffer((sizes.chunk * sizes.table,), response),
+            totals,
+            T.sblock_alloc_buffer(shape, sizes.result) if several else totals,
+            T.sblock_alloc_buffer(SCRATCH, sizes.result),
         )
 
     def add_up(
@@ -51,31 +55,41 @@ class GatherBlock:
         channel: Expr,
         vectors: int,
     ) -> None:
-        """Write what computes the totals of `vectors` vectors of pixels.
+        """Write what computes the results of `vectors` vectors of pixels.
 
         `operands` are planes, picks and pieces; `at` is the image in the planes, the group, the
         part of its outputs, and the first pixel; `channel` the group's first in the planes.
         """
         (planes, picks, pieces), (n, group, split, q) = operands, at
-        lanes, span = self.sizes.lanes, self.sizes.span
-        with T.serial(span) as o, T.unroll(vectors) as vector:
-            zeros = T.broadcast(tirx.const(0, self.sizes.total), lanes)
-            T.buffer_store(work.totals, zeros, [o, vector, T.ramp(0, 1, lanes)])
-        with T.serial(self.sizes.chunks) as ch:
-            with T.serial(self.sizes.chunk) as u:
-                self._respond(
-                    (planes, pieces, work.registers, work.sums, work.table),
-                    n,
-                    channel + (ch * self.sizes.chunk + u) * self.sizes.unit,
-                    q,
-                    u * self.sizes.table,
-                    vectors,
-                )
-            with T.serial(T.min(span, self.sizes.conv.outputs - split * span)) as o:
-                words = [
-                    picks[group, ch, split * span + o, w] for w in range(self.sizes.picks.words)
-                ]
-                self._gather(work.table, work.totals, o, words, vectors)
+        sizes, span = self.sizes, self.sizes.span
+
+        def add_chunks(first: Expr | int, chunks: Expr | int) -> None:
+            self._clear(work.totals, vectors)
+            with T.serial(chunks) as number:
+                ch = first + number
+                with T.serial(sizes.chunk) as u:
+                    self._respond(
+                        (planes, pieces, work.registers, work.sums, work.table),
+                        n,
+                        channel + (ch * sizes.chunk + u) * sizes.unit,
+                        q,
+                        u * sizes.table,
+                        vectors,
+                    )
+                with T.serial(T.min(span, sizes.conv.outputs - split * span)) as o:
+                    words = [
+                        picks[group, ch, split * span + o, w] for w in range(sizes.picks.words)
+                    ]
+                    self._gather(work.table, work.totals, o, words, vectors)
+
+        if sizes.stretches == 1:
+            add_chunks(0, sizes.chunks)
+            return
+        self._clear(work.results, vectors)
+        with T.serial(sizes.stretches) as stretch:
+            first = stretch * sizes.stretch
+            add_chunks(first, T.min(sizes.stretch, sizes.chunks - first))
+            self._widen(work, vectors)
 
     def store_rows(
         self,
@@ -86,7 +100,7 @@ class GatherBlock:
         block: tuple[Expr, ...],
         vectors: int,
     ) -> None:
-        """Write what stores totals channels last, outputs from `first` on, square by square.
+        """Write what stores results channels last, outputs from `first` on, square by square.
 
         `place(*block, pixel)` says where the pixels of a block go, which are stored in order.
         """
@@ -98,7 +112,7 @@ class GatherBlock:
 
             def load(o: int, px: int, count: int) -> Expr:
                 at = column * SQUARE + px
-                return work.totals[row * SQUARE + o, at // lanes, T.ramp(at % lanes, 1, count)]
+                return work.results[row * SQUARE + o, at // lanes, T.ramp(at % lanes, 1, count)]
 
             def store(px: int, outputs: Expr) -> None:
                 lane = T.ramp(first + row * SQUARE, 1, SQUARE)
@@ -106,6 +120,21 @@ class GatherBlock:
                 T.buffer_store(result, outputs, at)
 
             transpose_square(work.scratch, load, store)
+
+    def _clear(self, sums: tirx.Buffer, vectors: int) -> None:
+        """Write what sets sums of `vectors` vectors of pixels to zero."""
+        lanes = self.sizes.lanes
+        with T.serial(self.sizes.span) as o, T.unroll(vectors) as vector:
+            zeros = T.broadcast(tirx.const(0, sums.dtype), lanes)
+            T.buffer_store(sums, zeros, [o, vector, T.ramp(0, 1, lanes)])
+
+    def _widen(self, work: Work, vectors: int) -> None:
+        """Write what adds the totals of a stretch to the results."""
+        lanes = self.sizes.lanes
+        with T.serial(self.sizes.span) as o, T.unroll(vectors) as vector:
+            at = o, vector, T.ramp(0, 1, lanes)
+            wide = T.Cast(f"{self.sizes.result}x{lanes}", work.totals[at])
+            T.buffer_store(work.results, work.results[at] + wide, [*at])
 
     def _respond(
         self,
@@ -129,7 +158,8 @@ class GatherBlock:
             def load(t: int) -> Expr:
                 tap = t % conv.taps // kw, t % kw
                 at = channel + t // conv.taps
-                return self.sizes.planes.load_vector(planes, n, at, q + v * lanes, tap, lanes)
+                data = self.sizes.planes.load_vector(planes, n, at, q + v * lanes, tap, lanes)
+                return data.astype(f"{self.sizes.elements.response}x{lanes}")
 
             def store(k: int, response: Expr) -> None:
                 place = T.ramp(first + (v * kernels + k) * lanes, 1, lanes)
@@ -147,7 +177,7 @@ class GatherBlock:
             def store_sum(which: int, value: Expr) -> None:
                 T.buffer_store(sums, value, [T.ramp(which * block + v * lanes, 1, lanes)])
 
-            zero = T.broadcast(tirx.const(0, self.sizes.dtype), lanes)
+            zero = T.broadcast(tirx.const(0, self.sizes.elements.response), lanes)
             self.sizes.responses.store_sums(load, store_sum, zero)
         with T.serial(self.sizes.responses.kernels) as k, T.unroll(vectors) as v:
             terms = [
@@ -168,18 +198,16 @@ class GatherBlock:
         """Write what adds an output's picks, one of each unit of a chunk, to its totals."""
         lanes = self.sizes.lanes
         own = self.sizes.responses.kernels * lanes
-        picks = self.sizes.picks.read(
-            [T.bind(word) for word in words], 1 if self.sizes.dtype == "int8" else 4
-        )
+        picks = self.sizes.picks.read([T.bind(word) for word in words], self.sizes.elements.bytes)
         for v in range(vectors):
             place = [o, v, T.ramp(0, 1, lanes)]
             picked = [
                 table[T.ramp(pick + (u * self.sizes.vectors + v) * own, 1, lanes)]
                 for u, pick in enumerate(picks)
             ]
-            if self.sizes.total == self.sizes.dtype:
+            if totals.dtype == table.dtype:
                 value = reduce(add, picked, totals[tuple(place)])
             else:
-                chunk = T.Cast(f"{self.sizes.total}x{lanes}", reduce(add, picked))
+                chunk = T.Cast(f"{totals.dtype}x{lanes}", reduce(add, picked))
                 value = totals[tuple(place)] + chunk
             T.buffer_store(totals, value, place)

@@ -14,8 +14,10 @@ from ..emit import OWNS_RESULT, core_stage
 from ..pack_signs import pack_stage
 from ..planes import whole
 from .block import GatherBlock, Work
-from .float_planes import FloatPlanes, planes_of_channels_last
+from .elements import SIGNS
+from .image_planes import ImagePlanes, planes_of_channels_last
 from .sizes import GatherSizes
+from .transpose import SCRATCH
 from .unpack_signs import unpack_signs
 
 NAME = "subset_gather"
@@ -36,7 +38,7 @@ class GatherCore:
         """Stages from the data to the result; see the module's description."""
         if self.sizes.band:
             core = self._core_of_bands(data, picks, pieces)
-            return core_stage(NAME, core, data, picks, pieces)
+            return self._as_result(core_stage(NAME, core, data, picks, pieces))
         planes = self._read(data)
         core = self._core(planes, picks, pieces)
         return self._write(core_stage(NAME, core, planes, picks, pieces))
@@ -45,7 +47,7 @@ class GatherCore:
         """Stage that brings the data into planes."""
         conv, channels = self.sizes.conv, self.sizes.filled_channels
         channels_last = conv.geometry.data_layout == "NHWC"
-        if self.sizes.dtype == "float32":
+        if self.sizes.elements.data != SIGNS:
             if self.sizes.moves_squares:
                 return core_stage(
                     NAME, planes_of_channels_last(self.sizes.planes, data, channels), data
@@ -64,9 +66,16 @@ class GatherCore:
         unpacked = replace(conv, geometry=replace(conv.geometry, data_layout="NCHW"))
         return replace(self.sizes.planes, conv=unpacked).read(image, channels)
 
+    def _as_result(self, image: te.Tensor) -> te.Tensor:
+        """Stage that gives an image the dtype of the operator's result."""
+        dtype = self.sizes.elements.operator_result
+        if str(image.dtype) == dtype:
+            return image
+        return te.compute(image.shape, lambda *at: image(*at).astype(dtype), name="image")
+
     def _write(self, flat: te.Tensor) -> te.Tensor:
         """Stage that takes the result into the data layout: a plain rearrangement."""
-        conv, dtype = self.sizes.conv, "int32" if self.sizes.dtype == "int8" else self.sizes.dtype
+        conv, dtype = self.sizes.conv, self.sizes.elements.operator_result
         if conv.geometry.data_layout == "NCHW":
             return self.sizes.planes.write(flat, dtype, group_rows=self.sizes.filled_outputs)
         filled, height_width = self.sizes.filled_outputs, conv.output_size
@@ -80,7 +89,7 @@ class GatherCore:
 
     def _core(self, planes: te.Tensor, picks: te.Tensor, pieces: te.Tensor) -> PrimFunc:
         sizes, conv, layout = self.sizes, self.sizes.conv, self.sizes.planes
-        total, lanes, vectors = sizes.total, sizes.lanes, sizes.vectors
+        lanes, vectors = sizes.lanes, sizes.vectors
         block, blocks, splits, span = sizes.block, layout.blocks, sizes.splits, sizes.span
         jobs = conv.batch * conv.groups * splits * blocks
         filled, channels = conv.groups * sizes.filled_outputs, sizes.filled_channels
@@ -93,10 +102,10 @@ class GatherCore:
 
         @T.prim_func(s_tir=True, private=True)
         def core(
-            planes: T.Buffer(planes.shape, sizes.dtype),
+            planes: T.Buffer(planes.shape, sizes.elements.data),
             picks: T.Buffer(picks.shape, sizes.picks.dtype),
             pieces: T.Buffer(pieces.shape, sizes.responses.place_type(block)),
-            flat: T.Buffer(shape, total),
+            flat: T.Buffer(shape, sizes.result),
         ):
             for job in T.parallel(jobs):
                 with T.sblock("block_of_pixels"):
@@ -122,7 +131,7 @@ class GatherCore:
                         for o in range(span):
                             for vector in T.unroll(vectors):
                                 for px in T.vectorized(lanes):
-                                    flat[n, first + o, q + vector * lanes + px] = work.totals[
+                                    flat[n, first + o, q + vector * lanes + px] = work.results[
                                         o, vector, px
                                     ]
 
@@ -140,7 +149,7 @@ class GatherCore:
         height, width = conv.output_size
         bands, channels = -(-height // rows), sizes.filled_channels
         jobs = conv.batch * conv.groups * bands
-        filler = FloatPlanes(layout, channels)
+        filler = ImagePlanes(layout, channels)
         run, runs = filler.run, filler.runs
         stride, top = conv.geometry.strides[0], conv.geometry.padding[0]
 
@@ -175,10 +184,10 @@ class GatherCore:
 
         @T.prim_func(s_tir=True, private=True)
         def core(
-            data: T.Buffer(data.shape, sizes.dtype),
+            data: T.Buffer(data.shape, sizes.elements.data),
             picks: T.Buffer(picks.shape, sizes.picks.dtype),
             pieces: T.Buffer(pieces.shape, sizes.responses.place_type(block)),
-            image: T.Buffer((conv.batch, height, width, conv.groups * outputs), sizes.total),
+            image: T.Buffer((conv.batch, height, width, conv.groups * outputs), sizes.result),
         ):
             for job in T.parallel(jobs):
                 with T.sblock("band_of_rows"):
@@ -187,14 +196,15 @@ class GatherCore:
                     T.writes(region(image, v))
                     T.sblock_attr({OWNS_RESULT: True})
                     work = T.meta_var(self.block.allocate())
-                    planes = T.sblock_alloc_buffer(layout.shape(channels), sizes.dtype)
+                    squares = T.sblock_alloc_buffer(SCRATCH, sizes.elements.data)
+                    planes = T.sblock_alloc_buffer(layout.shape(channels), sizes.elements.data)
                     n: T.let = v // (conv.groups * bands)
                     group: T.let = v // bands % conv.groups
                     y: T.let = T.min(v % bands * rows, height - rows)
                     for part in range(runs):
                         if part * run < conv.channels:
                             filler.fill(
-                                (data, planes, work.scratch),
+                                (data, planes, squares),
                                 (n, T.int32(0)),
                                 (group * conv.channels + part * run, part * run),
                                 y * stride - top,

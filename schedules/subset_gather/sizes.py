@@ -3,6 +3,7 @@
 from ...target import Features
 from ..planes import Convolution, Planes
 from .bands import band_of, best_band
+from .elements import FLOAT, SIGNS, Elements
 from .picks import Picks
 from .responses import Responses
 from .transpose import SQUARE
@@ -19,12 +20,11 @@ _BLOCKS = 8
 """Vectors of pixels of an image whose blocks may have two of them."""
 _MOST_EXTRA = 1.05
 """Pixels in blocks of two vectors, for one in blocks of a single vector."""
-_INT8_MAX = 127
 _JOBS = 2
 """Jobs below which outputs are split; each part computes the responses again."""
-_CYCLES = {"int8": 0.75, "float32": 0.42}
+_CYCLES = {"int8": 0.75, "int16": 0.42, FLOAT: 0.42}
 """Cycles of a vector instruction."""
-_NEON_CYCLES = {"int8": 1.3, "float32": 1.2}
+_NEON_CYCLES = {"int8": 1.3, "int16": 1.2, FLOAT: 1.2}
 """The same on ARM, where additions do not read memory; by llvm-mca's model of the Cortex-A72."""
 _WIDENING = 5
 """Instructions that add the sum of a chunk to an output's total."""
@@ -38,22 +38,24 @@ class GatherSizes:
         conv: Convolution,
         responses: Responses,
         unit: int,
-        dtype: str,
+        elements: Elements,
         features: Features,
         config: dict[str, int],
     ) -> None:
-        """Size the kernel for data of `dtype`, float32 or int8; `config` holds chosen knobs."""
-        self.conv, self.responses, self.unit, self.dtype = conv, responses, unit, dtype
-        self.features = features
+        """Size the kernel for data of `elements`; `config` holds chosen knobs."""
+        self.conv, self.responses, self.unit = conv, responses, unit
+        self.elements, self.features = elements, features
         self.units = conv.channels // unit
-        self.element_bytes = 1 if dtype == "int8" else 4
-        self.lanes = features.vector_bytes // self.element_bytes
+        self.total = elements.total(self.units, responses.weights)
+        self.lanes = features.vector_bytes // elements.bytes
         vectors = config.get("vectors", self._best_vectors())
         self.vectors = max(vectors, SQUARE // self.lanes)
         self.block = self.lanes * self.vectors
-        table_bytes = self.table * self.element_bytes
+        table_bytes = self.table * elements.bytes
         self.chunk = self._chunk(config.get("chunk", CACHE_BYTES // table_bytes))
         self.chunks = -(-self.units // self.chunk)
+        self.stretch = self._stretch()
+        self.stretches = -(-self.chunks // self.stretch)
         bands = self.moves_squares and conv.outputs % SQUARE == 0
         self.band = best_band(conv, self.block, self.step) if bands else 0
         self.planes = Planes(band_of(conv, self.band) if self.band else conv, self.block)
@@ -62,11 +64,9 @@ class GatherSizes:
         self.span = -(-conv.outputs // (self.splits * SQUARE)) * SQUARE
 
     @property
-    def total(self) -> str:
-        """Dtype that holds every result, in which chunks are summed up."""
-        if self.dtype != "int8":
-            return self.dtype
-        return "int16" if self.conv.channels * self.conv.taps < 2**15 else "int32"
+    def result(self) -> str:
+        """Dtype that holds every result, in which totals of stretches are summed up."""
+        return self.total if self.stretches == 1 else "int32"
 
     @property
     def picks(self) -> Picks:
@@ -96,7 +96,7 @@ class GatherSizes:
         vectors = self.conv.batch * self.conv.groups * pixels / self.lanes
         gather = self.conv.outputs * (self.chunk + _WIDENING)
         response = self.splits * self.chunk * self.responses.instructions
-        cycles = (_NEON_CYCLES if self.features.neon else _CYCLES)[self.dtype]
+        cycles = (_NEON_CYCLES if self.features.neon else _CYCLES)[self.elements.response]
         return cycles * vectors * self.chunks * (gather + response)
 
     @property
@@ -107,11 +107,11 @@ class GatherSizes:
     def _best_vectors(self) -> int:
         """Return two vectors a block, to share loads of picks, or one where two do not pay.
 
-        Of signs, chunks must stay long, because sums are widened chunk by chunk.
+        Chunks must stay long where their sums are widened one by one.
         """
         alone = Planes(self.conv, self.lanes).blocks
         table_bytes = self.responses.kernels * 2 * self.features.vector_bytes
-        if self.dtype != "int8":
+        if self.elements.response == self.total:
             return 2 if table_bytes <= CACHE_BYTES and alone > 1 else 1
         together = 2 * Planes(self.conv, 2 * self.lanes).blocks
         fits = together >= _BLOCKS and together <= _MOST_EXTRA * alone
@@ -120,9 +120,16 @@ class GatherSizes:
     def _chunk(self, wanted: int) -> int:
         """Return the units of a chunk, so that chunks are of about equal size."""
         longest = min(max(1, wanted), CHUNKS[-1], self.units)
-        if self.dtype == "int8":
-            longest = min(longest, _INT8_MAX // self.responses.weights)
+        if not self.elements.is_float:
+            longest = min(longest, self.elements.longest_chunk(self.responses.weights))
         return -(-self.units // -(-self.units // longest))
+
+    def _stretch(self) -> int:
+        """Return the chunks of a stretch, whose total cannot overflow."""
+        if self.total != "int16":
+            return self.chunks
+        longest = self.elements.longest_total(self.responses.weights) // self.chunk
+        return min(self.chunks, longest)
 
     @property
     def step(self) -> int:
@@ -131,10 +138,10 @@ class GatherSizes:
 
     @property
     def moves_squares(self) -> bool:
-        """Whether the data are floats, channels last, in whole squares of channels."""
+        """Whether the data are no signs, channels last, in whole squares of channels."""
         conv = self.conv
         return (
-            self.dtype == "float32"
+            self.elements.data != SIGNS
             and conv.geometry.data_layout == "NHWC"
             and self.filled_channels % SQUARE == 0 == conv.channels % SQUARE
         )

@@ -5,8 +5,9 @@ For a block of neighbouring pixels and a chunk of units, two steps run in the fi
 1. *responses*: R[u, k] for every unit of the chunk and every subset kernel (see `responses`).
 2. *gather*: out[o] += R[u, idx[o, u]] for every output and unit: one vector load and add each.
 
-Signs are added in int8 as long as they cannot overflow, then widened. Zeros in the data (padding,
-sign(0)) need no care: they are added like everything else. Packed signs are unpacked first.
+Integers are added in the narrowest type as long as they cannot overflow (see `elements`). Zeros in
+the data (padding, sign(0)) need no care: they are added like everything else. Packed signs are
+unpacked first.
 """
 
 from dataclasses import replace
@@ -22,10 +23,10 @@ from ..emit import emit_kernel, emit_packing
 from ..planes import convolution_of
 from ..shapes import shape_of
 from .core import NAME, GatherCore
+from .elements import Elements
 from .responses import Responses, known_subset
 from .sizes import CHUNKS, VECTORS, GatherSizes
 
-_INT8_MAX = 127
 _SORTED_SIGN = 2.1
 """Cycles for a packed sign that goes to the phase of a stride, measured on whole layers."""
 _MOST_WRITTEN_OUT = 1024
@@ -37,8 +38,10 @@ def obstacle(call: relax.Call, _features: Features) -> str | None:
     if call.op.name != "snn.subset_conv2d":
         return f"{call.op.name} has no subset responses over pixels"
     _, unit, kh, kw = shape_of(call.args[1])
-    if str(call.args[0].ty.dtype) != "float32" and unit * kh * kw > _INT8_MAX:
-        return f"a unit of {unit * kh * kw} weights overflows an 8-bit response"
+    elements = Elements.of(call)
+    if not elements.is_float and not elements.longest_chunk(unit * kh * kw):
+        bits = 8 * elements.bytes
+        return f"a unit of {unit * kh * kw} weights overflows a response of {bits} bits"
     return None
 
 
@@ -86,9 +89,8 @@ def pack_picks(indices: te.Tensor, sizes: GatherSizes) -> te.Tensor:
 def _sizes(call: relax.Call, features: Features) -> GatherSizes:
     kernels, unit, kh, kw = shape_of(call.args[1])
     conv = convolution_of(call, shape_of(call.args[2])[0], (kh, kw))
-    dtype = "float32" if str(call.args[0].ty.dtype) == "float32" else "int8"
     known = known_subset(call)
     responses = Responses(kernels, unit * conv.taps, known)
     if known and kernels * responses.pieces > _MOST_WRITTEN_OUT:
         responses = replace(responses, known=None)
-    return GatherSizes(conv, responses, unit, dtype, features, config_of(call))
+    return GatherSizes(conv, responses, unit, Elements.of(call), features, config_of(call))

@@ -15,6 +15,7 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 
 from ...ops import ConvGeometry
+from ...ops.levels import LEVELS
 from ...ops.packed_signs import words_of
 from ...target import Features
 from ..borders import sum_padding, sum_weights
@@ -36,7 +37,7 @@ _POINT = (1, 1)
 
 def obstacle(call: relax.Call, _features: Features) -> str | None:
     """Return why this strategy cannot compute the call, or None when it can."""
-    if str(call.args[0].ty.dtype) == "float32":
+    if str(call.args[0].ty.dtype) in ("float32", LEVELS):
         return "activations are not signs"
     return None
 

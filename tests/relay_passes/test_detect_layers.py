@@ -125,3 +125,16 @@ def test_what_has_no_binary_form_says_so() -> None:
     params = [tensor("x", 1, 8, 5, 5), tensor("w", 4, 8, 3, 3)]
     (layer,) = detect_layers(module(params, computed))
     assert "computed from the network's input" in layer.reason
+
+
+@pytest.mark.parametrize(("channels", "activation"), [(16, "W1A8"), (7312, "W1A32")])
+def test_levels_are_detected_where_their_sums_are_exact_in_float32(channels, activation) -> None:
+    weight = np.random.default_rng(0).choice([-1.0, 1.0], (2, channels, 3, 3)).astype(np.float32)
+
+    def body(builder, x):
+        data = builder.emit(relax.op.round(builder.emit(relax.op.clip(x, 0.0, 255.0))))
+        return named(builder, "net.conv", relax.op.nn.conv2d(data, relax.const(weight)))
+
+    (layer,) = detect_layers(module([tensor("x", 1, channels, 4, 4)], body))
+    assert layer.activation == activation
+    assert (layer.levels is None) == (activation == "W1A32")

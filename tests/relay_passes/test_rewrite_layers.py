@@ -66,6 +66,64 @@ def test_float_data_stay_float() -> None:
     _assert_equal(_rewrite(module(params, before)), module(params, expected))
 
 
+def _levels(builder, x, steps: float = 2.0):
+    clipped = builder.emit(relax.op.clip(x, 0.0, 3.0 / steps))
+    return builder.emit(
+        relax.op.round(builder.emit(relax.op.multiply(clipped, relax.const(np.float32(steps)))))
+    )
+
+
+def test_levels_become_small_integers_and_their_step_goes_into_the_scale() -> None:
+    weight = sub_bit_weight(32, 16, scale=_SCALE)
+    step = relax.const(np.float32(0.5))
+
+    def before(builder, x):
+        data = builder.emit(relax.op.multiply(_levels(builder, x), step))
+        return named(builder, "conv", relax.op.nn.conv2d(data, relax.const(weight), padding=(1, 1)))
+
+    def expected(builder, x):
+        whole = builder.emit(relax.op.astype(_levels(builder, x), "uint8"))
+        attrs = ConvGeometry(padding=(1, 1, 1, 1)).attrs() | {"top_level": 3}
+        call = subset_conv2d(whole, *_subset(weight), **attrs, strategy="")
+        sums = builder.emit(relax.op.astype(builder.emit(call), "float32"))
+        return builder.emit(relax.op.multiply(sums, relax.const(_SCALE.reshape(1, 32, 1, 1) / 2)))
+
+    params = [tensor("x", 1, 16, 8, 8)]
+    _assert_equal(_rewrite(module(params, before)), module(params, expected))
+
+
+def test_levels_behind_a_pool_are_divided_by_their_step_once_for_all_layers() -> None:
+    weights = [sub_bit_weight(32, 16, seed=seed) for seed in (0, 1)]
+    step = relax.const(np.float32(0.5))
+
+    def pooled(builder, x):
+        data = builder.emit(relax.op.multiply(_levels(builder, x), step))
+        return builder.emit(relax.op.nn.max_pool2d(data, (2, 2), (2, 2)))
+
+    def before(builder, x):
+        data = pooled(builder, x)
+        results = [
+            named(builder, f"conv{i}", relax.op.nn.conv2d(data, relax.const(weight)))
+            for i, weight in enumerate(weights)
+        ]
+        return builder.emit(relax.op.add(*results))
+
+    def expected(builder, x):
+        steps = builder.emit(relax.op.divide(pooled(builder, x), step))
+        whole = builder.emit(relax.op.astype(builder.emit(relax.op.round(steps)), "uint8"))
+        attrs = ConvGeometry().attrs() | {"top_level": 3}
+        results = []
+        for weight in weights:
+            call = builder.emit(subset_conv2d(whole, *_subset(weight), **attrs, strategy=""))
+            sums = builder.emit(relax.op.astype(call, "float32"))
+            half = relax.const(np.full((1, 32, 1, 1), 0.5, np.float32))
+            results.append(builder.emit(relax.op.multiply(sums, half)))
+        return builder.emit(relax.op.add(*results))
+
+    params = [tensor("x", 1, 16, 8, 8)]
+    _assert_equal(_rewrite(module(params, before)), module(params, expected))
+
+
 def test_binary_nhwc_layer_without_scale() -> None:
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (32, 64, 3, 3)).astype(np.float32)
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from tests.schedules.kernels import Case, random_data, random_signs
 
-DTYPES = st.sampled_from(["int8", "int8", "float32"])
+DTYPES = st.sampled_from(["int8", "int8", "float32", "uint8"])
+TOP_LEVELS = st.sampled_from([1, 3, 15, 100, 255])
 
 
 @st.composite
@@ -31,13 +32,15 @@ def conv_cases(draw: st.DrawFn, *, subset: bool) -> Case:
         shape = (batch, height, width, channels)
     generator = np.random.default_rng(draw(integer(0, 2**32 - 1)))
     zeros = draw(st.sampled_from([0.0, 0.2, 1.0]))
-    data = random_data(generator, shape, draw(DTYPES), zeros)
+    dtype, top = draw(DTYPES), draw(TOP_LEVELS)
+    data = random_data(generator, shape, dtype, zeros, top)
     attrs = {
         "strides": list(strides),
         "padding": padding,
         "dilation": list(dilation),
         "groups": groups,
         "data_layout": layout,
+        **({"top_level": top} if dtype == "uint8" else {}),
     }
     if not subset:
         weight = random_signs(generator, (outputs, unit * units, *kernel))

@@ -81,10 +81,16 @@ def random_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> NDAr
 
 
 def random_data(
-    generator: np.random.Generator, shape: tuple[int, ...], dtype: str, zeros: float = 0.2
+    generator: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: str,
+    zeros: float = 0.2,
+    top: int = 255,
 ) -> NDArray:
-    """Activations: signs with a share of zeros, or normally distributed floats."""
+    """Activations: signs with a share of zeros, levels up to `top`, or normal floats."""
     if dtype == "float32":
         return generator.standard_normal(shape, dtype=np.float32)
+    if dtype == "uint8":
+        return generator.integers(0, top + 1, shape).astype(np.uint8)
     rest = (1 - zeros) / 2
     return generator.choice(np.array([-1, 0, 1], np.int8), shape, p=[rest, zeros, rest])

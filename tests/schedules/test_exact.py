@@ -107,6 +107,24 @@ def test_lookups_are_exact_with_and_without_zeros(case: Case) -> None:
     np.testing.assert_array_equal(run(case, parse_target("host")), case.expected())
 
 
+@pytest.mark.parametrize(("top", "units"), [(1, 15), (3, 65), (15, 300), (255, 40)])
+@pytest.mark.parametrize("target", ["host", "llvm -mcpu=haswell"])
+def test_long_sums_of_levels_do_not_overflow(target: str, top: int, units: int) -> None:
+    """Only the largest level, and weights of one sign: sums as large, and as small, as can be."""
+    data = np.full((1, 3, 4, units), top, np.uint8)
+    subset = np.stack([np.ones((1, 3, 3), np.int8), -np.ones((1, 3, 3), np.int8)])
+    indices = np.repeat(np.arange(2, dtype=np.uint8), units).reshape(2, units)
+    attrs = {
+        "strides": [1, 1],
+        "padding": [1, 1, 1, 1],
+        "dilation": [1, 1],
+        "groups": 1,
+        "data_layout": "NHWC",
+        "top_level": top,
+    }
+    check(Case("snn.subset_conv2d", (data, subset, indices), attrs), target)
+
+
 def test_sums_beyond_16_bits_are_exact() -> None:
     data = np.ones((1, 700, 7, 7), np.int8)
     weight = np.ones((2, 700, 7, 7), np.int8)

@@ -4,11 +4,14 @@
 The scale of an output is a multiplication of its own after the operator.
 """
 
+from typing import Any
+
 from numpy.typing import NDArray
 from tvm import relax
 
 from ..errors import ModelError
 from .convolve import multiply
+from .levels import check_levels
 from .operator import ACCUMULATORS, Operator, tensor_argument
 
 
@@ -20,10 +23,11 @@ def infer_type(call: relax.Call) -> relax.TensorType:
         raise ModelError(
             f"{call.op.name}: weights of shape {weight} do not fit data of shape {data}."
         )
+    check_levels(call, weight[1])
     return relax.TensorType((*data[:-1], weight[0]), ACCUMULATORS[dtype])
 
 
-def reference(data: NDArray, weight: NDArray) -> NDArray:
+def reference(data: NDArray, weight: NDArray, **_attrs: Any) -> NDArray:
     """Meaning of the operator in numpy: a matrix product."""
     return multiply(data, weight)
 

@@ -11,10 +11,12 @@ from tvm import relax
 from ..errors import ModelError
 from ..tvm_api import attrs_dict, make_attrs, register_op
 from .geometry import ConvGeometry
+from .levels import LEVELS, check_levels
 from .packed_signs import PLANES, words_of
 
-ACCUMULATORS = {"int8": "int32", "float32": "float32"}
-"""Result dtype for each dtype of the data. int8 data are signs: -1, 0 or +1 (W1A1)."""
+ACCUMULATORS = {"int8": "int32", LEVELS: "int32", "float32": "float32"}
+"""Result dtype for each dtype of the data. int8 data are signs: -1, 0 or +1 (W1A1), uint8 data are
+levels (W1Ak)."""
 PACKED = "uint64"
 """Dtype of data that are packed signs."""
 
@@ -91,6 +93,7 @@ def convolution_type(
         raise ModelError(
             f"{call.op.name}: {outputs} outputs do not divide into {geometry.groups} groups."
         )
+    check_levels(call, channels // geometry.groups, *kernel)
     out_h, out_w = geometry.output_size(height, width, kernel)
     dtype = ACCUMULATORS.get(str(call.args[0].ty.dtype), "int32")
     return relax.TensorType(geometry.in_layout(n, outputs, out_h, out_w), dtype)

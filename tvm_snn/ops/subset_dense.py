@@ -5,11 +5,14 @@ The paper's bottleneck extension (g = 8) applied to a dense layer. The scale of 
 multiplication of its own after the operator.
 """
 
+from typing import Any
+
 from numpy.typing import NDArray
 from tvm import relax
 
 from ..errors import ModelError
 from .convolve import multiply
+from .levels import check_levels
 from .operator import ACCUMULATORS, Operator, tensor_argument
 from .units import join_units
 
@@ -28,10 +31,11 @@ def infer_type(call: relax.Call) -> relax.TensorType:
         raise ModelError(
             f"{call.op.name}: {units} units of {subset[1]} inputs do not fit data of shape {data}."
         )
+    check_levels(call, data[-1])
     return relax.TensorType((*data[:-1], outputs), ACCUMULATORS[dtype])
 
 
-def reference(data: NDArray, subset: NDArray, indices: NDArray) -> NDArray:
+def reference(data: NDArray, subset: NDArray, indices: NDArray, **_attrs: Any) -> NDArray:
     """Meaning of the operator in numpy: a matrix product with the units put together again."""
     return multiply(data, join_units(subset, indices)[:, :, 0, 0])
 

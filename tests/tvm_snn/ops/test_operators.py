@@ -182,5 +182,36 @@ def test_what_does_not_fit_is_refused(operator, shapes, attrs, message) -> None:
 
 def test_float64_data_is_refused() -> None:
     call = binary_dense(_var("x", (2, 8), "float64"), _var("w", (4, 8), "int8"), strategy="")
-    with pytest.raises(ModelError, match="float64; expected is int8 or float32"):
+    with pytest.raises(ModelError, match="float64; expected is int8 or uint8 or float32"):
         _infer(call)
+
+
+@pytest.mark.parametrize(
+    ("top", "channels", "problem"),
+    [
+        (0, 8, "top_level is 0; a number from 1 to 255 is expected"),
+        (256, 8, "top_level is 256"),
+        (255, 7312, "sums of 65808 levels up to 255 may reach 16777216"),
+    ],
+)
+def test_levels_whose_sums_are_not_exact_are_refused(top: int, channels: int, problem: str) -> None:
+    data = _var("x", (1, channels, 8, 8), "uint8")
+    weight = _var("w", (4, channels, 3, 3), "int8")
+    call = binary_conv2d(data, weight, **ConvGeometry().attrs(), top_level=top, strategy="")
+    with pytest.raises(ModelError, match=problem):
+        binary_conv2d.infer_type(call)
+
+
+def test_sums_of_levels_are_integers() -> None:
+    generator = np.random.default_rng(0)
+    data = generator.integers(0, 256, (2, 8, 5, 5), np.uint8)
+    weight = generator.choice(np.array([-1, 1], np.int8), (4, 8, 3, 3))
+    attrs = ConvGeometry(padding=(1, 1, 1, 1)).attrs()
+    result = binary_conv2d.reference(data, weight, **attrs, top_level=255)
+    expected = _torch_conv(data, weight, ConvGeometry(padding=(1, 1, 1, 1)))
+    assert result.dtype == np.int32
+    np.testing.assert_array_equal(result, expected)
+    call = binary_conv2d(
+        _var("x", data.shape, "uint8"), _var("w", weight.shape, "int8"), **attrs, strategy=""
+    )
+    assert str(binary_conv2d.infer_type(call).dtype) == "int32"

@@ -1,4 +1,4 @@
-"""Float images, channels last, to flat planes: squares of pixels and channels are transposed."""
+"""Images, channels last, to flat planes: squares of pixels and channels are transposed."""
 
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
@@ -15,7 +15,7 @@ from .transpose import SCRATCH, SQUARE, transpose_square
 
 
 @dataclass(frozen=True)
-class FloatPlanes:
+class ImagePlanes:
     """How rows of an image become planes; channels of a group are a multiple of 8."""
 
     layout: Planes
@@ -90,7 +90,8 @@ class FloatPlanes:
         lanes = xs[1] - xs[0]
         if lanes < 1:
             return
-        zeros = T.broadcast(T.float32(0), lanes) if lanes > 1 else T.float32(0)
+        zero = tirx.const(0, planes.dtype)
+        zeros = T.broadcast(zero, lanes) if lanes > 1 else zero
         columns = T.ramp(xs[0], 1, lanes) if lanes > 1 else xs[0]
         with T.serial(self.run) as c:
             T.buffer_store(planes, zeros, [n, plane + c, a, b, y, columns])
@@ -127,12 +128,12 @@ class FloatPlanes:
 
 
 def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> PrimFunc:
-    """Return the core that brings float32 data (N, H, W, C) into planes, zeros around it.
+    """Return the core that brings data (N, H, W, C) into planes, zeros around it.
 
     The channels of a group are a multiple of 8. `channels` a group are written, a multiple of 8
     too; those past the data's own are zero.
     """
-    conv, dtype, filler = layout.conv, "float32", FloatPlanes(layout, channels)
+    conv, dtype, filler = layout.conv, str(data.dtype), ImagePlanes(layout, channels)
     run, runs, top = filler.run, filler.runs, conv.geometry.padding[0]
     jobs = conv.batch * conv.groups * runs
 
