@@ -48,9 +48,8 @@ def estimate(geometry: Geometry, tiling: Tiling, kept_image: bool, kept_result: 
     first, last = works[0], works[-1]
     chunk = min(tiling.chunk, tiling.bands[-1][1])
     drain = (last.alu + last.store) * chunk // tiling.bands[-1][1]
-    if geometry.layer.vector is not Vector.NONE:
-        # The next layer begins when what it needs has left this one's last chunks.
-        total += drain
+    # The next layer begins, or the program ends, when the last chunks have been stored.
+    total += drain
     if len(tiling.bands) == 1:
         # Nothing begins before all of the image is there, the last chunk included.
         total += drain
@@ -79,6 +78,7 @@ def band_work(
     results = tiles * tiling.outputs
     if layer.residual is not None:
         loaded += _units(results, line_bytes(Memory.RESIDUAL, hardware, 0), hardware)
+        loaded += -(-tiles // tiling.chunk) * (_LATENCY + _INSTRUCTION)
     alu, store = _result_cycles(geometry, tiling, tiles, kept_result)
     return Work(compute + restart + 2 * _LATENCY, loaded, alu, store)
 

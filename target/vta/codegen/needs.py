@@ -16,6 +16,9 @@ from .segment import Segment
 _PIECE = 256
 """Index lines that are loaded at once at least: a smaller load is mostly latency."""
 
+_VECTORS = 512
+"""Likewise, activation vectors."""
+
 
 @dataclass(frozen=True)
 class Need:
@@ -87,7 +90,7 @@ class Loads:
     def load(self, need: Need, segment: Segment, line: int, pieces: int) -> Iterator[Instruction]:
         """Yield the loads of a segment's need, in up to so many pieces where that makes sense."""
         if need.memory is Place.ACTIVATIONS:
-            yield self._rows(segment, line)
+            yield from self._rows(segment, line, pieces)
         elif need.memory is Place.INDEX:
             yield from self._indices(need, segment.planned, line, pieces)
         elif need.memory is Place.SUBSET:
@@ -98,21 +101,24 @@ class Loads:
             address += segment.first_output * PARAMETER_BYTES
             yield _load(Memory.PARAMETER, line, need.lines, address)
 
-    def _rows(self, segment: Segment, line: int) -> Instruction:
+    def _rows(self, segment: Segment, line: int, pieces: int) -> Iterator[Instruction]:
         geometry = segment.planned.geometry
-        rows = geometry.loaded_rows(segment.first, segment.tiles)
-        row_bytes = geometry.layer.width * vector_bytes(self._hardware)
-        return instruction(
-            LOAD_ACTIVATIONS,
-            line=line,
-            row=rows.start & 3,
-            rows=len(rows),
-            width=geometry.layer.width,
-            blocks=geometry.image_blocks,
-            pitch=segment.planned.tiling.pitch,
-            address=self._places[segment.place].image + rows.start * row_bytes,
-            stride=geometry.image_block_bytes // self._hardware.bus_bytes,
-        )
+        rows, width = geometry.loaded_rows(segment.first, segment.tiles), geometry.layer.width
+        least = -(-_VECTORS // (width * geometry.image_blocks))
+        step = round_up(max(least, -(-len(rows) // max(pieces, 1))), geometry.row_step)
+        for row in range(rows.start, rows.stop, step):
+            yield instruction(
+                LOAD_ACTIVATIONS,
+                line=line + ((row >> 2) - (rows.start >> 2)) * width,
+                row=row & 3,
+                rows=min(step, rows.stop - row),
+                width=width,
+                blocks=geometry.image_blocks,
+                pitch=segment.planned.tiling.pitch,
+                address=self._places[segment.place].image
+                + row * width * vector_bytes(self._hardware),
+                stride=geometry.image_block_bytes // self._hardware.bus_bytes,
+            )
 
     def _indices(
         self, need: Need, one: PlannedLayer, line: int, pieces: int

@@ -30,15 +30,15 @@ from .needs import (
     weight_needs,
 )
 from .plan import PlannedLayer
-from .residency import Residency
+from .residency import Residency, appointments
 from .residuals import ResidualLoads
 from .results import ResultWriter
 from .segment import Segment, segments
 
 _LINE_MASK = (1 << 14) - 1
 
-_LAYERS_AHEAD = 1
-"""How far ahead weights are loaded: memories hold those of two layers."""
+_LAYERS_AHEAD = 2
+"""How far ahead weights are loaded, as far as there is room."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,13 @@ class Scheduler:
         self._memories = {
             Place.ACTIVATIONS: Residency("activation", hardware.activation_lines),
             Place.SUBSET: Residency("subset", hardware.subset_lines),
-            Place.INDEX: Residency("index", hardware.index_lines),
+            Place.INDEX: Residency(
+                "index",
+                hardware.index_lines,
+                appointments(
+                    [index_need(segment) for segment in self._segments], hardware.index_lines
+                ),
+            ),
             Place.PARAMETER: Residency("parameter", hardware.outputs),
         }
         self._loads = Loads(places, hardware)
@@ -93,8 +99,8 @@ class Scheduler:
         self._look_ahead(number)
         parameters = parameter_need(segment)
         for place, chunk in enumerate(segment.chunks()):
-            self._emit_share(number, place)
             self._program += self._residuals.load((number, place))
+            self._emit_share(number, place)
             self._program += self._results.chunk(
                 segment,
                 chunk,
@@ -141,7 +147,7 @@ class Scheduler:
         blocked: list[range] = []
         if need.memory is Place.ACTIVATIONS:
             blocked = [*self._kept_lines(self._segments[number]), *self._kept_lines(segment)]
-        line = memory.place(need, pinned, blocked)
+        line = memory.place(need, pinned, blocked, patient=due != number)
         if line is None:
             return False
         after = self._rows_stored(due) if need.memory is Place.ACTIVATIONS else 0

@@ -5,7 +5,7 @@ which the image rows are on chip: one RESP and one GATH. A chunk is a run of til
 results are on chip: one ALU and its stores.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ....errors import TargetError
@@ -27,6 +27,9 @@ class Tiling:
     pitch: int
     """Activation lines between two channel blocks of the image."""
 
+
+_FIRST_BAND = 8
+"""Tiles of the smallest band: a smaller one ends before the next one's rows are there."""
 
 Cost = Callable[[Tiling], int]
 
@@ -112,9 +115,10 @@ def _chunks(geometry: Geometry, outputs: int, step: int) -> list[int]:
 def _bandings(
     geometry: Geometry, activation_lines: int, kept_image: bool, step: int
 ) -> Iterator[tuple[tuple[tuple[int, int], ...], int]]:
-    """Yield bands and their pitch: the whole image, and equal parts of it.
+    """Yield bands and their pitch: the whole image, equal parts of it, and parts that grow.
 
-    Few bands are best: the next layer's rows are loaded during the last, and take time.
+    Few bands are best: the next layer's rows are loaded during the last, and take time. But
+    nothing begins before the rows of the first are there.
     """
     steps, least = -(-geometry.tiles // step), 0
     for number in range(1, steps + 1):
@@ -129,13 +133,36 @@ def _bandings(
                 return
             yield bands, geometry.kept_pitch
             continue
-        pitch = max(geometry.quads(*band) for band in bands) * geometry.layer.width
         slots = 1 if number == 1 else 2
-        if slots * pitch * geometry.image_blocks <= activation_lines:
-            yield bands, pitch
+        room = activation_lines // (slots * geometry.image_blocks)
+        if _pitch(geometry, bands) <= room:
+            yield bands, _pitch(geometry, bands)
+            grown = _growing(geometry.tiles, size, step)
+            if len(grown) > 1 and _pitch(geometry, grown) <= activation_lines // (
+                2 * geometry.image_blocks
+            ):
+                yield grown, _pitch(geometry, grown)
             least = least or number
             if number >= least + 4:
                 return
+
+
+def _growing(tiles: int, largest: int, step: int) -> tuple[tuple[int, int], ...]:
+    """Return bands of which each is twice as large as the one before it, as far as that goes."""
+    first = next(
+        (size for size in (largest >> shift for shift in range(12, 0, -1)) if size >= _FIRST_BAND),
+        largest,
+    )
+    size, begin, found = round_up(first, step), 0, []
+    while begin < tiles:
+        found.append((begin, min(size, tiles - begin)))
+        begin += size
+        size = min(2 * size, largest)
+    return tuple(found)
+
+
+def _pitch(geometry: Geometry, bands: Sequence[tuple[int, int]]) -> int:
+    return max(geometry.quads(*band) for band in bands) * geometry.layer.width
 
 
 def _most_tiles(geometry: Geometry) -> int:

@@ -5,7 +5,7 @@ import pytest
 from tvm_snn.errors import SnnError
 from tvm_snn.target.vta.codegen.accesses import Place
 from tvm_snn.target.vta.codegen.needs import Need
-from tvm_snn.target.vta.codegen.residency import Residency
+from tvm_snn.target.vta.codegen.residency import Residency, appointments
 
 
 def _need(layer: int, lines: int) -> Need:
@@ -43,3 +43,22 @@ def test_blocked_lines_are_left_alone():
 def test_what_is_larger_than_the_memory_is_an_error():
     with pytest.raises(SnnError, match=r"101 lines of .* in 100 index lines"):
         Residency("index", 100).place(_need(0, 101), [])
+
+
+def test_needs_are_appointed_from_the_last_to_the_first():
+    small, large, last = _need(0, 20), _need(1, 50), _need(2, 60)
+
+    found = appointments([small, large, small, last], 100)
+
+    # The second does not fit before the third: it lies at the end, over it.
+    assert found == {last: 40, large: 50, small: 30}
+
+
+def test_what_waits_for_its_appointed_lines_takes_no_others():
+    first, second = _need(0, 40), _need(1, 50)
+    memory = Residency("index", 100, {first: 0, second: 30})
+    assert memory.place(first, []) == 0
+
+    assert memory.place(second, [first], patient=True) is None
+    assert memory.place(second, [first]) == 50
+    assert memory.place(second, []) == 30

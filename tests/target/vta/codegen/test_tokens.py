@@ -26,7 +26,7 @@ from tvm_snn.target.vta.isa.instruction_set import (
 from tvm_snn.target.vta.simulator import functional
 
 
-class _Uneven(functional._Machine):
+class _Uneven(functional.Machine):
     """Engines that advance at random: now this one runs ahead, now that one."""
 
     def __init__(
