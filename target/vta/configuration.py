@@ -124,9 +124,9 @@ class Configuration:
 
     @property
     def identity(self) -> int:
-        """A number of 32 bits for what programs depend on: all parameters but name and clock."""
+        """A number of 31 bits for what programs depend on: all parameters but name and clock."""
         numbers = {k: v for k, v in asdict(self).items() if k not in ("name", "clock_mhz")}
-        return zlib.crc32(json.dumps(numbers, sort_keys=True).encode())
+        return zlib.crc32(json.dumps(numbers, sort_keys=True).encode()) >> 1
 
     def to_json(self) -> str:
         """Return the parameters as the text of a JSON file."""

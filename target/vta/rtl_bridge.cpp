@@ -1,13 +1,15 @@
 // Runs the Verilated accelerator against a model of DRAM, for Python to drive in process.
 //
-// The memory answers reads in order after a latency, moves at most one word a cycle each way, and
-// may stall any channel at random: addresses, words and answers. It holds data, which may be read
-// and written, and behind it programs, which may be read; anywhere else, it answers with an error.
+// The memory answers reads in order after a latency, moves at most one word in so many cycles each
+// way, and may stall any channel at random: addresses, words and answers. It holds data, which may
+// be read and written, and behind it what may only be read; anywhere else, it answers with an error.
+// Before the first reset, registers and memories of the accelerator hold anything.
 //
 // What the accelerator does on the bus is held against the rules of AXI4; the first breach is kept.
 //
 // Whenever an engine begins or leaves an instruction, the counters are noted down.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <deque>
@@ -62,15 +64,19 @@ struct Offer {
 
 class Simulation {
  public:
-  Simulation(uint8_t* dram, uint64_t data, uint64_t programs, uint64_t size, uint32_t latency,
-             uint32_t stall_percent, uint32_t seed)
+  Simulation(uint8_t* dram, uint64_t base, uint64_t data, uint64_t read_only, uint64_t size,
+             uint32_t latency, uint32_t stall_percent, uint32_t seed, uint32_t cycles_per_word)
       : dram_(dram),
+        base_(base),
         data_(data),
-        programs_(programs),
+        read_only_(read_only),
         size_(size),
         latency_(latency),
         stall_percent_(stall_percent),
+        cycles_per_word_(cycles_per_word),
         random_(seed) {
+    context_.randReset(2);
+    context_.randSeed(int(seed) + 1);
     top_ = std::make_unique<Vaccelerator>(&context_);
     top_->resetn = 0;
     for (int i = 0; i < 4; i++) cycle();
@@ -105,16 +111,13 @@ class Simulation {
     return value;
   }
 
-  // Runs until the interrupt, at most so many cycles. Returns the cycles that were run.
-  uint64_t run(uint64_t most) {
-    uint64_t count = 0;
+  // Runs until the interrupt, at most so many cycles.
+  void run(uint64_t most) {
     events_.clear();
-    while (count < most && !top_->finish_interrupt) {
-      cycle();
-      count++;
-    }
-    return count;
+    for (uint64_t count = 0; count < most && !top_->finish_interrupt; count++) cycle();
   }
+
+  uint64_t now() const { return now_; }
 
  private:
   static constexpr uint32_t kWordBytes =
@@ -124,10 +127,11 @@ class Simulation {
 
   void cycle() {
     // What the memory offers in this cycle was decided from the state before it.
-    const bool read = !reads_.empty() && reads_.front().ready_at <= now_ && !stall_read_;
-    top_->m_axi_arready = !stall_read_address_ && reads_.size() < 8;
-    top_->m_axi_awready = !stall_write_address_ && writes_.size() < 4;
-    top_->m_axi_wready = !stall_write_ && !writes_.empty();
+    const bool read = !reads_.empty() && reads_.front().ready_at <= now_ &&
+                      next_read_ <= now_ && !stall_read_;
+    top_->m_axi_arready = top_->resetn && !stall_read_address_ && reads_.size() < 8;
+    top_->m_axi_awready = top_->resetn && !stall_write_address_ && writes_.size() < 4;
+    top_->m_axi_wready = !stall_write_ && next_write_ <= now_ && !writes_.empty();
     top_->m_axi_bvalid = !answers_.empty() && answers_.front().ready_at <= now_;
     top_->m_axi_bresp = top_->m_axi_bvalid && answers_.front().fault ? 2 : 0;
     top_->m_axi_rvalid = read;
@@ -137,9 +141,10 @@ class Simulation {
       const Read& head = reads_.front();
       top_->m_axi_rid = head.id;
       top_->m_axi_rlast = head.words == 1;
-      const uint64_t end = uint64_t(head.address) + kWordBytes;
-      if (end <= data_ || (head.address >= programs_ && end <= size_)) {
-        std::memcpy(&top_->m_axi_rdata, dram_ + head.address, kWordBytes);
+      // Below `base`, this is beyond any size.
+      const uint64_t place = uint64_t(head.address) - base_;
+      if (place < data_ || (place >= read_only_ && place < size_)) {
+        std::memcpy(&top_->m_axi_rdata, dram_ + place, std::min<uint64_t>(kWordBytes, size_ - place));
       } else {
         top_->m_axi_rresp = 2;
       }
@@ -156,12 +161,16 @@ class Simulation {
     const Read request{top_->m_axi_araddr, uint32_t(top_->m_axi_arlen) + 1, top_->m_axi_arid,
                        now_ + latency_};
     const Write write_request{top_->m_axi_awaddr, uint32_t(top_->m_axi_awlen) + 1, false};
-    if (written) write_word();
+    if (written) {
+      write_word();
+      next_write_ = now_ + cycles_per_word_;
+    }
     if (answered) answers_.pop_front();
     top_->clock = 1;
     top_->eval();
     if (asked) reads_.push_back(request);
     if (taken) {
+      next_read_ = now_ + cycles_per_word_;
       reads_.front().address += kWordBytes;
       if (--reads_.front().words == 0) reads_.pop_front();
     }
@@ -177,10 +186,10 @@ class Simulation {
   void note() {
     const auto& root = *top_->rootp;
     const uint32_t begun = root.accelerator__DOT__begin_work;
-    const uint32_t left = root.accelerator__DOT__pop;
+    const uint32_t left = root.accelerator__DOT__leave;
     if (!(begun | left)) return;
     Event event{begun, left, {}};
-    for (int i = 0; i < kCounters; i++) event.counters[i] = root.accelerator__DOT__counter[i];
+    for (int i = 0; i < kCounters; i++) event.counters[i] = root.accelerator__DOT__counters[i];
     events_.push_back(event);
   }
 
@@ -199,6 +208,12 @@ class Simulation {
   }
 
   void check() {
+    if (!top_->resetn) {
+      // Before the first clock edge of the reset, anything may be there.
+      if (now_ > 0 && (top_->m_axi_arvalid || top_->m_axi_awvalid || top_->m_axi_wvalid))
+        breach("something is offered during reset");
+      return;
+    }
     const Offer read{bool(top_->m_axi_arvalid), bool(top_->m_axi_arready), top_->m_axi_araddr,
                      uint64_t(top_->m_axi_arlen) << 1 | top_->m_axi_arid};
     const Offer write{bool(top_->m_axi_awvalid), bool(top_->m_axi_awready), top_->m_axi_awaddr,
@@ -217,8 +232,6 @@ class Simulation {
       breach("a write burst crosses a 4 KiB border or is not aligned");
     if (data.valid && data.taken && top_->m_axi_wlast != (writes_.front().words == 1))
       breach("wlast is not at the end of a write burst");
-    if (!top_->resetn && (read.valid || write.valid || data.valid))
-      if (now_ > 0) breach("something is offered during reset");
   }
 
   void write_word() {
@@ -228,7 +241,8 @@ class Simulation {
     for (uint32_t i = 0; i < kWordBytes; i++) {
       const bool enabled = (uint64_t(top_->m_axi_wstrb) >> i) & 1;
       if (!enabled) continue;
-      if (uint64_t(head.address) + i < data_) dram_[head.address + i] = bytes[i];
+      const uint64_t place = uint64_t(head.address) + i - base_;
+      if (place < data_) dram_[place] = bytes[i];
       else head.fault = true;
     }
     head.address += kWordBytes;
@@ -241,13 +255,16 @@ class Simulation {
   VerilatedContext context_;
   std::unique_ptr<Vaccelerator> top_;
   uint8_t* dram_;
-  uint64_t data_;      // data lies before this address
-  uint64_t programs_;  // programs from here
-  uint64_t size_;      // to here
+  uint64_t base_;       // the address of the first byte
+  uint64_t data_;       // so many bytes may be written
+  uint64_t read_only_;  // from here on, bytes may only be read
+  uint64_t size_;       // to here
   uint32_t latency_;
   uint32_t stall_percent_;
+  uint32_t cycles_per_word_;
   std::mt19937 random_;
   uint64_t now_ = 0;
+  uint64_t next_read_ = 0, next_write_ = 0;  // when memory can move the next word
   std::deque<Read> reads_;
   std::deque<Write> writes_;
   std::deque<Answer> answers_;
@@ -264,9 +281,11 @@ class Simulation {
 
 extern "C" {
 
-void* simulation_create(uint8_t* dram, uint64_t data, uint64_t programs, uint64_t size,
-                        uint32_t latency, uint32_t stall_percent, uint32_t seed) {
-  return new Simulation(dram, data, programs, size, latency, stall_percent, seed);
+void* simulation_create(uint8_t* dram, uint64_t base, uint64_t data, uint64_t read_only,
+                        uint64_t size, uint32_t latency, uint32_t stall_percent, uint32_t seed,
+                        uint32_t cycles_per_word) {
+  return new Simulation(dram, base, data, read_only, size, latency, stall_percent, seed,
+                        cycles_per_word);
 }
 
 const char* simulation_breach(void* simulation) {
@@ -293,7 +312,9 @@ void simulation_events(void* simulation, void* destination) {
   std::memcpy(destination, events.data(), events.size() * sizeof(Event));
 }
 
-uint64_t simulation_run(void* simulation, uint64_t most) {
-  return static_cast<Simulation*>(simulation)->run(most);
+void simulation_run(void* simulation, uint64_t most) {
+  static_cast<Simulation*>(simulation)->run(most);
 }
+
+uint64_t simulation_now(void* simulation) { return static_cast<Simulation*>(simulation)->now(); }
 }

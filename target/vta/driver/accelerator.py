@@ -20,6 +20,9 @@ _PAUSE = 50e-6
 _RESET_TIME = 0.1
 """Seconds that bursts under way may take to end: far more than any memory needs."""
 
+_LINE = 64
+"""Bytes that memory is handed out in: no bus is wider."""
+
 
 class Accelerator:
     """One accelerator. It runs one program at a time; any number may be loaded."""
@@ -109,14 +112,14 @@ class Program:
         self._device, self._accelerator, self._instructions = device, accelerator, instructions
         self._code: Any = device.allocate(len(instructions))
         try:
-            self._memory: Any = device.allocate(len(memory))
+            self._memory: Any = device.allocate(-(-len(memory) // _LINE) * _LINE)
         except DriverError:
             self._code.freebuffer()
             raise
         self._open = True
         self._code[:] = np.frombuffer(instructions, np.uint8)
         self._code.flush()
-        self._memory[:] = memory
+        self._memory[: len(memory)] = memory
         self._memory.flush()
 
     def write(self, address: int, data: ArrayLike) -> None:

@@ -49,7 +49,9 @@ class Trap(IntEnum):
 
 
 ENGINES = ("load", "response", "gather", "alu", "store")
-"""By number: bits 10:8 of STATUS say which one trapped. Any other number is none of them: fetch."""
+"""By number: bits 10:8 of STATUS say which one trapped."""
+FETCH, NOWHERE = 5, 7
+"""What these bits say where fetch trapped, and where none of them did."""
 
 
 @dataclass(frozen=True)

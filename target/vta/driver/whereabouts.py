@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .opcodes import OPCODES
-from .registers import ENGINES, Places, Trap
+from .registers import ENGINES, FETCH, Places, Trap
 
 INSTRUCTION_BYTES = 16
 
@@ -12,11 +12,11 @@ def describe_trap(instructions: bytes, places: Places, trap: Trap, engine: int) 
     """Return where a trap came: at an instruction of an engine, at fetch, or everywhere."""
     if trap is Trap.DEADLOCK:
         return "the engines wait for each other: " + describe_waiting(instructions, places)
-    if engine < len(ENGINES):
-        name = ENGINES[engine]
-        at = _instruction_of(instructions, engine, getattr(places, name))
-        return f"in the {name} engine, at {_name(instructions, at)}"
-    return f"while it was fetched: {_name(instructions, places.fetched)}"
+    if engine == FETCH:
+        return f"at fetch: {_name(instructions, places.fetched)}"
+    name = ENGINES[engine]
+    at = _instruction_of(instructions, engine, getattr(places, name))
+    return f"in the {name} engine, at {_name(instructions, at)}"
 
 
 def describe_waiting(instructions: bytes, places: Places) -> str:

@@ -15,7 +15,8 @@ module accelerator #(
     parameter int RESIDUAL_LINES = 256,
     parameter int PLANE_LINES = 512,
     parameter int VECTOR_LINES = 512,
-    parameter int BUS_BYTES = 8
+    parameter int BUS_BYTES = 8,
+    parameter int IDENTITY = 0  // what software knows this configuration by
 ) (
     input logic clock,
     input logic resetn,
@@ -86,27 +87,21 @@ module accelerator #(
   localparam int PLANE_BITS = ADDERS * CHANNELS;
   localparam bit BINARY = INDEX_BITS == 9;
   localparam int ALU_TURNS = (PIXELS + ALU_PIXELS - 1) / ALU_PIXELS;
-  localparam int VECTOR_BANK_BITS = $clog2(ALU_PIXELS);
-  localparam int BANK_LINE_BITS = $clog2(VECTOR_LINES) - VECTOR_BANK_BITS;
+  localparam int BANK_LINE_BITS = $clog2(VECTOR_LINES) - $clog2(ALU_PIXELS);
   // Binary convolutions write an adder's and a turn's accumulators apart.
   localparam int ACCUMULATOR_FIELDS = BINARY ? ADDERS * PIXELS : 1;
   localparam int LOAD = 0, RESPONSE = 1, GATHER = 2, ALU_ENGINE = 3, STORE = 4;
-  localparam int COUNTERS = 12;
+  localparam int COUNTERS = 12, PLACES = 6;
 
   // ---------------------------------------------------------------- control
-  logic start, clear, running, finished;
-  logic [2:0] trap;
-  logic [31:0] program_address, program_length;
+  logic start, clear, abandon, reset, begin_run, running, finished, bus_quiet;
+  logic [2:0] trap, trap_engine;
+  logic [31:0] program_address, program_length, memory_base, memory_size;
   logic [COUNTERS*32-1:0] counters;
-  // A trap stops every engine; a run begins with engines, queues, tokens and slots as after a
-  // reset. The bus may not be reset: what is under way there is brought to its end (`abandon`).
-  logic reset, abandon, bus_quiet, starting, begin_run;
-  assign abandon = clear || trap != 0;
-  assign reset = !resetn || abandon || start;
-  assign begin_run = starting && bus_quiet;
+  logic [PLACES*32-1:0] places;
 
   control_registers #(
-      .COUNTERS(COUNTERS)
+      .COUNTERS(COUNTERS), .PLACES(PLACES), .IDENTITY(IDENTITY)
   ) registers (
       .clock,
       .resetn,
@@ -131,10 +126,14 @@ module accelerator #(
       .bus_quiet,
       .program_address,
       .program_length,
+      .memory_base,
+      .memory_size,
       .running,
       .finished,
       .trap,
-      .counters
+      .trap_engine,
+      .counters,
+      .places
   );
 
   // ---------------------------------------------------------------- instructions
@@ -143,8 +142,10 @@ module accelerator #(
   logic [31:0] fetch_address;
   logic [23:0] fetch_words;
   logic [BUS_BYTES*8-1:0] fetch_word;
-  logic [4:0] push, full, empty, pop, busy;
-  logic [127:0] instruction, head[5];
+  logic fetch_fault, fetch_taken, dispatch_idle;
+  logic [4:0] push, full, begin_work, engine_done, leave, busy;
+  logic [127:0] instruction;
+  logic [5*128-1:0] heads;
 
   fetch #(
       .BUS_BYTES(BUS_BYTES)
@@ -165,100 +166,93 @@ module accelerator #(
       .word_ready(fetch_ready),
       .word(fetch_word),
       .push,
+      .taken(fetch_taken),
       .instruction,
       .full
   );
 
-  for (genvar e = 0; e < 5; e++) begin : queue
-    instruction_queue #(.DEPTH(8)) waiting_instructions (
-        .clock, .reset, .push(push[e]), .in(instruction), .full(full[e]),
-        .pop(pop[e]), .empty(empty[e]), .out(head[e])
-    );
-  end
-
-  // ---------------------------------------------------------------- tokens
-  // present/room/take/put, by (from, to).
-  logic [4:0] take[5], put[5], present[5], room[5];  // [to][from] and [from][to]
-  for (genvar from = 0; from < 5; from++) begin : token_from
-    for (genvar to = 0; to < 5; to++) begin : token_to
-      if (is_channel(from, to)) begin : used
-        token_channel channel (
-            .clock, .reset, .put(put[from][to]), .take(take[to][from]),
-            .present(present[to][from]), .room(room[from][to])
-        );
-      end else begin : unused
-        assign present[to][from] = 1'b0;
-        assign room[from][to] = 1'b1;
-      end
-    end
-  end
-
-  logic [4:0] begin_work, engine_done;
-  for (genvar e = 0; e < 5; e++) begin : engine
-    logic [4:0] needed, owed;
-    logic second;
-    // BCONV's second header is the gather engine's.
-    assign second = e == GATHER && head[e][3:0] == OP_BCONV;
-    assign needed = channels_in(3'(e), second ? head[e][SECOND_WAIT_LSB+:4] : head[e][WAIT_LSB+:4]);
-    assign owed = channels_out(3'(e), second ? head[e][SECOND_POST_LSB+:4] : head[e][POST_LSB+:4]);
-    sequencer #(.INPUTS(5), .OUTPUTS(5)) steps (
-        .clock, .reset, .available(!empty[e]), .needed, .owed, .present(present[e]),
-        .take(take[e]), .room(room[e]), .put(put[e]), .start(begin_work[e]),
-        .done(engine_done[e]), .pop(pop[e]), .busy(busy[e])
-    );
-  end
+  dispatch instructions (
+      .clock, .reset, .push, .instruction, .full, .heads, .begin_work, .done(engine_done), .leave,
+      .busy, .idle(dispatch_idle)
+  );
 
   // ---------------------------------------------------------------- memory bus
-  logic load_start, reader_ready, load_valid, load_ready;
-  logic unused_ready, unused_idle;
+  logic load_start, reader_free, load_valid, load_ready, load_bus_fault;
   logic [31:0] load_address;
   logic [23:0] load_words;
   logic [BUS_BYTES*8-1:0] load_word;
-  logic [1:0] ar_valid, ar_ready, r_ready, read_fault, read_quiet;
-  logic writer_idle;
-  logic [31:0] ar_address[2];
-  logic [7:0] ar_length[2];
+  logic writer_start, writer_idle, write_valid, write_ready, store_bus_fault;
+  logic [31:0] store_address;
+  logic [23:0] writer_words;
+  logic [BUS_BYTES*8-1:0] write_word;
+  logic [BUS_BYTES-1:0] write_strobe;
 
-  axi_reader #(.BUS_BYTES(BUS_BYTES)) fetch_reader (
-      .clock, .resetn, .abandon, .start(fetch_start), .address(fetch_address),
-      .words(fetch_words), .ready(unused_ready), .idle(fetch_idle), .quiet(read_quiet[0]),
-      .word_valid(fetch_valid), .word_ready(fetch_ready), .word(fetch_word),
-      .fault(read_fault[0]), .arvalid(ar_valid[0]), .arready(ar_ready[0]),
-      .araddr(ar_address[0]), .arlen(ar_length[0]), .rvalid(m_axi_rvalid && !m_axi_rid),
-      .rready(r_ready[0]), .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast)
+  memory_bus #(
+      .BUS_BYTES(BUS_BYTES)
+  ) bus (
+      .clock,
+      .resetn,
+      .abandon,
+      .quiet(bus_quiet),
+      .memory_base,
+      .memory_size,
+      .fetch_start,
+      .fetch_address,
+      .fetch_words,
+      .fetch_idle,
+      .fetch_valid,
+      .fetch_ready,
+      .fetch_word,
+      .fetch_fault,
+      .load_start,
+      .load_address,
+      .load_words,
+      .load_free(reader_free),
+      .load_valid,
+      .load_ready,
+      .load_word,
+      .load_fault(load_bus_fault),
+      .store_start(writer_start),
+      .store_address,
+      .store_words(writer_words),
+      .store_idle(writer_idle),
+      .store_valid(write_valid),
+      .store_ready(write_ready),
+      .store_word(write_word),
+      .store_strobe(write_strobe),
+      .store_fault(store_bus_fault),
+      .arvalid(m_axi_arvalid),
+      .arready(m_axi_arready),
+      .araddr(m_axi_araddr),
+      .arlen(m_axi_arlen),
+      .arid(m_axi_arid),
+      .arsize(m_axi_arsize),
+      .arburst(m_axi_arburst),
+      .arcache(m_axi_arcache),
+      .arprot(m_axi_arprot),
+      .rvalid(m_axi_rvalid),
+      .rready(m_axi_rready),
+      .rdata(m_axi_rdata),
+      .rid(m_axi_rid),
+      .rresp(m_axi_rresp),
+      .rlast(m_axi_rlast),
+      .awvalid(m_axi_awvalid),
+      .awready(m_axi_awready),
+      .awaddr(m_axi_awaddr),
+      .awlen(m_axi_awlen),
+      .awsize(m_axi_awsize),
+      .awburst(m_axi_awburst),
+      .awcache(m_axi_awcache),
+      .awprot(m_axi_awprot),
+      .wvalid(m_axi_wvalid),
+      .wready(m_axi_wready),
+      .wdata(m_axi_wdata),
+      .wstrb(m_axi_wstrb),
+      .wlast(m_axi_wlast),
+      .bvalid(m_axi_bvalid),
+      .bready(m_axi_bready),
+      .bresp(m_axi_bresp)
   );
-  axi_reader #(.BUS_BYTES(BUS_BYTES)) load_reader (
-      .clock, .resetn, .abandon, .start(load_start), .address(load_address), .words(load_words),
-      .ready(reader_ready), .idle(unused_idle), .quiet(read_quiet[1]), .word_valid(load_valid),
-      .word_ready(load_ready), .word(load_word),
-      .fault(read_fault[1]), .arvalid(ar_valid[1]), .arready(ar_ready[1]),
-      .araddr(ar_address[1]), .arlen(ar_length[1]), .rvalid(m_axi_rvalid && m_axi_rid),
-      .rready(r_ready[1]), .rdata(m_axi_rdata), .rresp(m_axi_rresp), .rlast(m_axi_rlast)
-  );
-  // Once an address is offered, it stays until it is taken.
-  logic granted, locked;
-  wire chosen = locked ? granted : !ar_valid[0];
-  assign m_axi_arvalid = ar_valid[chosen];
-  assign m_axi_araddr = ar_address[chosen];
-  assign m_axi_arlen = ar_length[chosen];
-  assign m_axi_arid = chosen;
-  assign ar_ready = m_axi_arready ? 2'b1 << chosen : 2'b0;
-  assign m_axi_rready = r_ready[m_axi_rid];
-  always_ff @(posedge clock) begin
-    granted <= chosen;
-    locked <= m_axi_arvalid && !m_axi_arready && resetn;
-  end
-  assign bus_quiet = read_quiet == '1 && writer_idle;
-
-  // Bursts of whole words at rising addresses; memory may buffer and combine them.
-  assign m_axi_arsize = 3'($clog2(BUS_BYTES));
-  assign m_axi_awsize = 3'($clog2(BUS_BYTES));
-  assign m_axi_arburst = 2'b01;
-  assign m_axi_awburst = 2'b01;
-  assign m_axi_arcache = 4'b0011;
-  assign m_axi_awcache = 4'b0011;
-  assign m_axi_arprot = 3'b000;
-  assign m_axi_awprot = 3'b000;
 
   // ---------------------------------------------------------------- activation banks
   logic [3:0] load_bank_enable, store_bank_enable;
@@ -295,7 +289,7 @@ module accelerator #(
   logic [PIXELS*16-1:0] residual_write_data, residuals;
   logic subset_read, index_read, alu_read, load_engine_idle;
 
-  wire [127:0] load_head = head[LOAD];
+  wire [127:0] load_head = heads[128*LOAD+:128];
   wire is_ldact = load_head[3:0] == OP_LDACT;
   load_engine #(
       .PIXELS(PIXELS), .CHANNELS(CHANNELS), .ADDERS(ADDERS), .ACTIVATION_BITS(ACTIVATION_BITS),
@@ -322,7 +316,7 @@ module accelerator #(
       .pitch(load_head[LDACT_PITCH_LSB+:LDACT_PITCH_BITS]),
       .stride(load_head[LDACT_STRIDE_LSB+:LDACT_STRIDE_BITS]),
       .reader_start(load_start),
-      .reader_ready,
+      .reader_ready(reader_free),
       .reader_address(load_address),
       .reader_words(load_words),
       .word_valid(load_valid),
@@ -375,7 +369,7 @@ module accelerator #(
   logic [9:0] height, width, out_width;
   logic [13:0] pitch;
   logic shaped;  // there was a SHAPE in this run
-  wire [127:0] response_head = head[RESPONSE];
+  wire [127:0] response_head = heads[128*RESPONSE+:128];
   wire is_shape = response_head[3:0] == OP_SHAPE;
   wire is_resp = response_head[3:0] == OP_RESP;
   always_ff @(posedge clock) begin
@@ -514,7 +508,7 @@ module accelerator #(
       loader_idle && responses_idle && (is_shape || is_resp || !window_some);
 
   // ---------------------------------------------------------------- gather
-  wire [127:0] gather_head = head[GATHER];
+  wire [127:0] gather_head = heads[128*GATHER+:128];
   wire is_bconv = gather_head[3:0] == OP_BCONV;
   logic gather_idle, gather_active, gather_fault, source_taken;
   logic banks_free, bank_taken, bank_filled, bank_some, bank_done;
@@ -593,25 +587,18 @@ module accelerator #(
     if (response_window_taken || gather_window_taken) window_head <= !window_head;
     if (reset) window_head <= 1'b0;
   end
-  slot_counter windows_some_counter (
-      .clock, .reset, .enter(windows_filled),
-      .leave(response_window_taken || gather_window_taken), .some(window_some)
+  slot_pair #(.BYPASS(1'b1)) window_slots (
+      .clock, .reset, .taken(windows_taken), .filled(windows_filled),
+      .emptied(response_window_taken || gather_window_taken), .free(windows_free),
+      .some(window_some)
   );
-  slot_counter #(.INITIAL(2), .BYPASS(1'b1)) windows_free_counter (
-      .clock, .reset, .enter(response_window_taken || gather_window_taken),
-      .leave(windows_taken), .some(windows_free)
+  slot_pair #(.BYPASS(1'b1)) file_slots (
+      .clock, .reset, .taken(file_taken), .filled(file_filled),
+      .emptied(!is_bconv && source_taken), .free(file_free), .some(file_some)
   );
-  slot_counter file_some_counter (
-      .clock, .reset, .enter(file_filled), .leave(!is_bconv && source_taken), .some(file_some)
-  );
-  slot_counter #(.INITIAL(2), .BYPASS(1'b1)) file_free_counter (
-      .clock, .reset, .enter(!is_bconv && source_taken), .leave(file_taken), .some(file_free)
-  );
-  slot_counter bank_some_counter (
-      .clock, .reset, .enter(bank_filled), .leave(bank_done), .some(bank_some)
-  );
-  slot_counter #(.INITIAL(2)) bank_free_counter (
-      .clock, .reset, .enter(bank_done), .leave(bank_taken), .some(banks_free)
+  slot_pair bank_slots (
+      .clock, .reset, .taken(bank_taken), .filled(bank_filled), .emptied(bank_done),
+      .free(banks_free), .some(bank_some)
   );
 
   // ---------------------------------------------------------------- accumulators and ALU
@@ -640,8 +627,8 @@ module accelerator #(
   logic [ALU_TURNS*ALU_PIXELS*32-1:0] plane_write_data, plane_line;
   logic [$clog2(VECTOR_LINES)-1:0] vector_read_address;
   logic [ALU_PIXELS*BANK_LINE_BITS-1:0] vector_write_address;
-  logic [ALU_PIXELS*VECTOR_BITS-1:0] vector_write_data, vector_lines;
-  wire [127:0] alu_head = head[ALU_ENGINE];
+  logic [ALU_PIXELS*VECTOR_BITS-1:0] vector_write_data;
+  wire [127:0] alu_head = heads[128*ALU_ENGINE+:128];
   alu_engine #(
       .PIXELS(PIXELS), .LANES(ALU_PIXELS), .CHANNELS(CHANNELS), .ADDERS(ADDERS),
       .ACTIVATION_BITS(ACTIVATION_BITS), .ACCUMULATOR_BITS(ACCUMULATOR_BITS), .OUTPUTS(OUTPUTS),
@@ -687,10 +674,6 @@ module accelerator #(
 
   // ---------------------------------------------------------------- store
   logic store_read, store_idle, store_fault;
-  logic writer_start, write_fault, write_valid, write_ready;
-  logic [23:0] writer_words;
-  logic [BUS_BYTES*8-1:0] write_word;
-  logic [BUS_BYTES-1:0] write_strobe;
   simple_ram #(
       .DEPTH(PLANE_LINES), .FIELDS(ALU_TURNS), .FIELD_BITS(ALU_PIXELS * 32)
   ) plane_memory (
@@ -698,30 +681,16 @@ module accelerator #(
       .write_data(plane_write_data), .read_enable(store_read),
       .read_address(plane_read_address), .read_data(plane_line)
   );
-  for (genvar b = 0; b < ALU_PIXELS; b++) begin : vector_bank
-    simple_ram #(
-        .DEPTH(VECTOR_LINES / ALU_PIXELS), .FIELDS(CHANNELS), .FIELD_BITS(ACTIVATION_BITS)
-    ) memory (
-        .clock,
-        .write_enable(vector_write[b*CHANNELS+:CHANNELS]),
-        .write_address(vector_write_address[b*BANK_LINE_BITS+:BANK_LINE_BITS]),
-        .write_data(vector_write_data[b*VECTOR_BITS+:VECTOR_BITS]),
-        .read_enable(store_read),
-        .read_address(vector_read_address[$clog2(VECTOR_LINES)-1:VECTOR_BANK_BITS]),
-        .read_data(vector_lines[b*VECTOR_BITS+:VECTOR_BITS])
-    );
-  end
-  logic [VECTOR_BANK_BITS-1:0] vector_bank_read;
-  always_ff @(posedge clock)
-    if (store_read) vector_bank_read <= vector_read_address[VECTOR_BANK_BITS-1:0];
-  always_comb begin
-    store_vector = '0;
-    for (int b = 0; b < ALU_PIXELS; b++)
-      if (vector_bank_read == VECTOR_BANK_BITS'(b))
-        store_vector = vector_lines[b*VECTOR_BITS+:VECTOR_BITS];
-  end
+  vector_memory #(
+      .LANES(ALU_PIXELS), .CHANNELS(CHANNELS), .ACTIVATION_BITS(ACTIVATION_BITS),
+      .VECTOR_LINES(VECTOR_LINES)
+  ) vectors (
+      .clock, .write_enable(vector_write), .write_address(vector_write_address),
+      .write_data(vector_write_data), .read_enable(store_read),
+      .read_address(vector_read_address), .read_data(store_vector)
+  );
 
-  wire [127:0] store_head = head[STORE];
+  wire [127:0] store_head = heads[128*STORE+:128];
   wire is_planes = store_head[3:0] == OP_STPLN;
   wire is_keep = store_head[3:0] == OP_KEEP;
   store_engine #(
@@ -763,111 +732,67 @@ module accelerator #(
       .bank_request(store_bank_request),
       .bank_granted(1'b1)
   );
+  assign store_address =
+      is_planes ? store_head[STPLN_ADDRESS_LSB+:32] : store_head[STVEC_ADDRESS_LSB+:32];
   // A token says that what was stored is in memory.
   assign engine_done[STORE] = store_idle && (store_head[POST_LSB+:4] == 0 || writer_idle);
 
-  axi_writer #(.BUS_BYTES(BUS_BYTES)) store_writer (
-      .clock, .resetn, .abandon, .start(writer_start),
-      .address(is_planes ? store_head[STPLN_ADDRESS_LSB+:32] : store_head[STVEC_ADDRESS_LSB+:32]),
-      .words(writer_words), .idle(writer_idle), .word_valid(write_valid),
-      .word_ready(write_ready), .word(write_word), .strobe(write_strobe), .fault(write_fault),
-      .awvalid(m_axi_awvalid), .awready(m_axi_awready), .awaddr(m_axi_awaddr),
-      .awlen(m_axi_awlen), .wvalid(m_axi_wvalid), .wready(m_axi_wready), .wdata(m_axi_wdata),
-      .wstrb(m_axi_wstrb), .wlast(m_axi_wlast), .bvalid(m_axi_bvalid), .bready(m_axi_bready),
-      .bresp(m_axi_bresp)
+  // ---------------------------------------------------------------- the run
+  logic [4:0] configuration_faults;
+  logic subset_fault;
+  configuration_check #(
+      .INDEX_BITS(INDEX_BITS), .RESPONSES(RESPONSES), .GROUPS(GROUPS), .SUBSET_LINES(SUBSET_LINES)
+  ) check (
+      .begin_work, .heads, .shaped, .paired, .field_faults(configuration_faults), .subset_fault
   );
 
-  // ---------------------------------------------------------------- traps, counters
-  // A field that is legal by its bits may still be too large for this configuration.
-  logic configuration_fault;
-  always_comb begin
-    configuration_fault = 1'b0;
-    if (begin_work[LOAD] && !is_ldact && load_head[LOAD_MEMORY_LSB+:2] == 2'd1)
-      configuration_fault = load_head[LOAD_PLANES_LSB+:4] == 0
-          || load_head[LOAD_PLANES_LSB+:4] > 4'(INDEX_BITS);
-    if (begin_work[RESPONSE] && is_resp)
-      configuration_fault = configuration_fault || run_kernels > 8'(RESPONSES);
-    if (begin_work[RESPONSE] && !is_shape)
-      configuration_fault = configuration_fault || !shaped;
-    if (begin_work[GATHER])
-      configuration_fault = configuration_fault || (is_bconv && !BINARY)
-          || (is_bconv ? gather_head[BCONV_GROUPS_LSB+:10] : gather_head[GATH_GROUPS_LSB+:10])
-              > 10'(GROUPS);
-    if (begin_work[ALU_ENGINE])
-      configuration_fault = configuration_fault || alu_head[ALU_GROUPS_LSB+:10] > 10'(GROUPS);
-  end
+  run_control control (
+      .clock,
+      .resetn,
+      .start,
+      .clear,
+      .bus_quiet,
+      .done(fetched && dispatch_idle && writer_idle),
+      .moving((m_axi_arvalid && m_axi_arready) || (m_axi_rvalid && m_axi_rready)
+          || (m_axi_awvalid && m_axi_awready) || (m_axi_wvalid && m_axi_wready) || m_axi_bvalid
+          || |begin_work || |leave || response_active || gather_active || alu_read
+          || bank_read_enable || load_bank_request || store_bank_request),
+      .opcode_fault,
+      // fetch, store, ALU, gather, response, load
+      .field_faults({field_fault, configuration_faults}),
+      .address_faults({1'b0, store_fault, alu_fault, gather_fault, window_fault || subset_fault,
+          load_fault}),
+      .bus_faults({fetch_fault, store_bus_fault, 3'b0, load_bus_fault}),
+      .abandon,
+      .reset,
+      .begin_run,
+      .running,
+      .finished,
+      .trap,
+      .trap_engine,
+      .interrupt(finish_interrupt)
+  );
 
-  // The subset of a run, or of both parts of paired units, past the end of its memory.
-  wire [9:0] subset_end = 10'(response_head[RESP_SUBSET_LSB+:8])
-      + (paired ? {1'b0, run_kernels, 1'b0} : 10'(run_kernels));
-  wire subset_fault = begin_work[RESPONSE] && is_resp && subset_end > 10'(SUBSET_LINES);
-
-  // Addresses in DRAM are multiples of the bus width.
-  localparam int WORD_BITS = $clog2(BUS_BYTES);
-  wire load_unaligned = begin_work[LOAD] && (is_ldact ? load_head[LDACT_ADDRESS_LSB+:WORD_BITS]
-      : load_head[LOAD_ADDRESS_LSB+:WORD_BITS]) != 0;
-  wire store_unaligned = writer_start && (is_planes ? store_head[STPLN_ADDRESS_LSB+:WORD_BITS]
-      : store_head[STVEC_ADDRESS_LSB+:WORD_BITS]) != 0;
-
-  // Nothing moves for as long as no memory should take: the engines wait for each other.
-  localparam int PATIENCE_BITS = 16;
-  logic [PATIENCE_BITS-1:0] still;
-  wire moving = (m_axi_arvalid && m_axi_arready) || (m_axi_rvalid && m_axi_rready)
-      || (m_axi_awvalid && m_axi_awready) || (m_axi_wvalid && m_axi_wready) || m_axi_bvalid
-      || |begin_work || |pop || response_active || gather_active || alu_read || bank_read_enable
-      || load_bank_request || store_bank_request;
-  wire deadlock = running && &still;
-
-  wire done = fetched && empty == '1 && busy == '0 && writer_idle;
-  always_ff @(posedge clock) begin
-    still <= moving || !running ? '0 : still + 1'b1;
-    if (begin_run) starting <= 1'b0;
-    if (start) begin
-      starting <= 1'b1;
-      running <= 1'b1;
-      finished <= 1'b0;
-      trap <= '0;
-    end else if (running && trap == 0) begin
-      if (opcode_fault) trap <= 3'd1;
-      else if (field_fault || configuration_fault) trap <= 3'd2;
-      else if (load_fault || store_fault || window_fault || gather_fault || alu_fault
-               || subset_fault)
-        trap <= 3'd3;
-      else if (|read_fault || write_fault || load_unaligned || store_unaligned) trap <= 3'd4;
-      else if (deadlock) trap <= 3'd5;
-      else if (done) begin
-        running <= 1'b0;
-        finished <= 1'b1;
-      end
-    end else if (trap != 0) running <= 1'b0;
-    if (clear || !resetn) begin
-      starting <= 1'b0;
-      running <= 1'b0;
-      finished <= 1'b0;
-      trap <= '0;
-    end
-  end
-  assign finish_interrupt = finished || trap != 0;
-
-  logic [31:0] counter[COUNTERS];
-  wire [COUNTERS-1:0] counted = {
-    busy[GATHER] && !gather_active && !banks_free,                   // 11 gather: no bank
-    busy[GATHER] && !gather_active && banks_free,                    // 10 gather: no responses
-    busy[RESPONSE] && !response_active && !file_free,                // 9 response: no slot
-    busy[RESPONSE] && !response_active && file_free && !window_some,  // 8 response: no windows
-    m_axi_wvalid && m_axi_wready,                                    // 7 words written
-    m_axi_rvalid && m_axi_rready,                                    // 6 words read
-    busy[STORE],                                                     // 5
-    alu_read,                                                        // 4
-    gather_active,                                                   // 3
-    response_active,                                                 // 2
-    busy[LOAD],                                                      // 1
-    running                                                          // 0
-  };
-  always_ff @(posedge clock)
-    for (int i = 0; i < COUNTERS; i++) begin
-      if (counted[i]) counter[i] <= counter[i] + 32'd1;
-      if (start || clear || !resetn) counter[i] <= '0;
-    end
-  always_comb for (int i = 0; i < COUNTERS; i++) counters[32*i+:32] = counter[i];
+  wire clear_counters = start || clear || !resetn;
+  event_counters #(.EVENTS(COUNTERS)) cycles_and_words (
+      .clock, .clear(clear_counters), .counts(counters),
+      .counted({
+        busy[GATHER] && !gather_active && !banks_free,                    // gather: no bank
+        busy[GATHER] && !gather_active && banks_free,                     // gather: no responses
+        busy[RESPONSE] && !response_active && !file_free,                 // response: no slot
+        busy[RESPONSE] && !response_active && file_free && !window_some,  // response: no windows
+        m_axi_wvalid && m_axi_wready,                                     // words written
+        m_axi_rvalid && m_axi_rready,                                     // words read
+        busy[STORE],
+        alu_read,
+        gather_active,
+        response_active,
+        busy[LOAD],
+        running
+      })
+  );
+  // How far each engine came in the program: a trap leaves it to be read.
+  event_counters #(.EVENTS(PLACES)) instructions_done (
+      .clock, .clear(clear_counters), .counted({leave, fetch_taken}), .counts(places)
+  );
 endmodule

@@ -21,6 +21,7 @@ module fetch #(
     input  logic [BUS_BYTES*8-1:0] word,
 
     output logic [4:0]   push,        // by engine: load, response, gather, alu, store
+    output logic         taken,       // an instruction has left, into queues or as FINISH
     output logic [127:0] instruction,
     input  logic [4:0]   full
 );
@@ -32,7 +33,7 @@ module fetch #(
 
   logic running;
   logic [31:0] next, left;
-  logic empty, buffer_full, taken, arrived;
+  logic empty, buffer_full, arrived;
   logic [127:0] arriving;
   logic [4:0] held;
   wire [31:0] chunk = left < CHUNK ? left : CHUNK;

@@ -14,8 +14,6 @@ from .functional import Machine
 from .shared_memory import SharedBuffer, SharedMemory
 from .trap import Trap, TrapError
 
-_FETCH = 7
-"""The status register's number of an engine, where none trapped."""
 _OPCODES = {opcode.number for opcode in INSTRUCTIONS}
 
 
@@ -81,7 +79,7 @@ class _Registers:
                 program += decode(one)
             except InstructionError:
                 trap = Trap.FIELD if one[0] & 15 in _OPCODES else Trap.OPCODE
-                return trap << 4 | _FETCH << 8, Places(len(program), 0, 0, 0, 0, 0)
+                return trap << 4 | at.FETCH << 8, Places(len(program), 0, 0, 0, 0, 0)
             if program[-1].opcode is FINISH:
                 break
         machine = Machine(program, dram, self._hardware)
@@ -89,9 +87,9 @@ class _Registers:
             machine.run()
             status = int(at.FINISHED)
         except TrapError as error:
-            engine: int | None = machine.active
-            if engine is None or error.trap is Trap.DEADLOCK:
-                engine = _FETCH
+            engine = at.FETCH if machine.active is None else int(machine.active)
+            if error.trap is Trap.DEADLOCK:
+                engine = at.NOWHERE
             status = error.trap << 4 | engine << 8
         done = (machine.done[engine] for engine in Engine)
         return status, Places(machine.fetched, *done)

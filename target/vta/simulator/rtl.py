@@ -1,51 +1,21 @@
 """The RTL as a simulator: Verilator makes C++ of it (verilated.py), Python drives it in process."""
 
-import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ....errors import SnnError
 from ..configuration import Configuration
+from ..driver import registers as at
+from ..driver.registers import Counters
 from ..isa.encoding import Instruction, encode
+from .simulation import MemoryModel, Simulation, load_library
 from .trap import Trap, TrapError
 from .verilated import compiled_library
 
+__all__ = ["Counters", "MemoryModel", "RtlSimulator"]
+
 _PAGE = 4096
-
-CONTROL, STATUS, PROGRAM, LENGTH, FIRST_COUNTER = 0x00, 0x04, 0x08, 0x0C, 0x20
-"""Byte addresses of the control registers; see rtl/control_registers.sv."""
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What the hardware counted during a run, in cycles, words of the bus where it says so."""
-
-    cycles: int
-    load_busy: int
-    responding: int
-    gathering: int
-    finishing: int
-    store_busy: int
-    words_read: int
-    words_written: int
-    response_without_window: int
-    response_without_slot: int
-    gather_without_source: int
-    gather_without_bank: int
-
-
-@dataclass(frozen=True)
-class MemoryModel:
-    """How the simulated DRAM behaves."""
-
-    latency: int = 30
-    """Cycles from a read's address to its first word, and from a write's last to its answer."""
-    stall_percent: int = 0
-    """How often each channel holds still for a cycle, at random."""
-    seed: int = 0
 
 
 class RtlSimulator:
@@ -61,7 +31,7 @@ class RtlSimulator:
         Raises SnnError when Verilator or the C++ compiler is missing or fails.
         """
         self.hardware = hardware
-        self._library = _load(compiled_library(hardware))
+        self._library = load_library(compiled_library(hardware))
 
     def simulate(
         self,
@@ -99,72 +69,45 @@ class RtlSimulator:
     ) -> list[Counters | SnnError]:
         """Run programs one after the other on one accelerator.
 
-        One that traps (TrapError) or does not end within `most_cycles` is followed by a reset.
+        One that traps (TrapError) or does not end within `most_cycles` is followed by a reset. The
+        accelerator is given all addresses; past the end of `dram` the bus answers with an error.
         Raises SnnError for a breach of AXI4's rules.
         """
-        memory = memory or MemoryModel()
         data = -(-len(dram) // self.hardware.bus_bytes) * self.hardware.bus_bytes
         start = -(-(data + 1) // _PAGE) * _PAGE
         whole = np.zeros(start + sum(map(len, programs)), np.uint8)
         whole[: len(dram)] = dram
         whole[start:] = np.frombuffer(b"".join(programs), np.uint8)
-        library = self._library
-        handle = library.simulation_create(
-            whole.ctypes.data,
-            *(data, start, len(whole)),
-            *(memory.latency, memory.stall_percent, memory.seed),
+        simulation = Simulation(
+            self._library,
+            whole,
+            memory or MemoryModel(),
+            data_bytes=data,
+            read_only_from=start,
         )
+        simulation.write(at.MEMORY_SIZE, 0xFFFF_FFFF)
         ran: list[Counters | SnnError] = []
-        try:
-            for program in programs:
-                ran.append(self._run(handle, start, len(program) // 16, most_cycles))
-                start += len(program)
-            breach = library.simulation_breach(handle)
-        finally:
-            library.simulation_destroy(handle)
-        if breach:
-            raise SnnError(f"The accelerator broke a rule of AXI4: {breach.decode()}")
+        for program in programs:
+            ran.append(_run(simulation, start, len(program) // 16, most_cycles))
+            self.events = simulation.events()
+            start += len(program)
         dram[:] = whole[: len(dram)]
         return ran
 
-    def _run(
-        self, handle: int, address: int, instructions: int, most_cycles: int
-    ) -> Counters | SnnError:
-        library = self._library
-        library.simulation_write(handle, PROGRAM, address)
-        library.simulation_write(handle, LENGTH, instructions)
-        library.simulation_write(handle, CONTROL, 1)
-        library.simulation_run(handle, most_cycles)
-        count = library.simulation_event_count(handle)
-        self.events = np.zeros((count, 2 + len(Counters.__dataclass_fields__)), np.uint32)
-        library.simulation_events(handle, self.events.ctypes.data)
-        status = library.simulation_read(handle, STATUS)
-        values = [
-            library.simulation_read(handle, FIRST_COUNTER + 4 * i)
-            for i in range(len(Counters.__dataclass_fields__))
-        ]
-        trap = Trap(status >> 4 & 7)
-        if trap is Trap.NONE and status & 2:
-            return Counters(*values)
-        library.simulation_write(handle, CONTROL, 2)
-        if trap is Trap.NONE:
-            return SnnError(f"The program did not end within {most_cycles} cycles")
-        return TrapError(trap, f"after {values[0]} cycles")
 
-
-def _load(path: Path) -> ctypes.CDLL:
-    library = ctypes.CDLL(str(path))
-    handle, word, long = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
-    for name, result, arguments in (
-        ("create", handle, [handle, long, long, long, word, word, word]),
-        ("breach", ctypes.c_char_p, [handle]),
-        ("destroy", None, [handle]),
-        ("write", None, [handle, word, word]),
-        ("read", word, [handle, word]),
-        ("run", long, [handle, long]),
-        ("event_count", long, [handle]),
-        ("events", None, [handle, handle]),
-    ):
-        function = getattr(library, f"simulation_{name}")
-        function.restype, function.argtypes = result, arguments
-    return library
+def _run(
+    simulation: Simulation, address: int, instructions: int, most_cycles: int
+) -> Counters | SnnError:
+    simulation.write(at.PROGRAM, address)
+    simulation.write(at.LENGTH, instructions)
+    simulation.write(at.CONTROL, at.START)
+    simulation.run(most_cycles)
+    status = simulation.read(at.STATUS)
+    values = [simulation.read(at.FIRST_COUNTER + 4 * i) for i in range(at.COUNTERS)]
+    if status & at.FINISHED:
+        return Counters(*values)
+    simulation.write(at.CONTROL, at.RESET)
+    trap = Trap(status >> 4 & 7)
+    if trap is Trap.NONE:
+        return SnnError(f"The program did not end within {most_cycles} cycles")
+    return TrapError(trap, f"after {values[0]} cycles")

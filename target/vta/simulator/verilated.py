@@ -33,7 +33,7 @@ RTL = _VTA / "rtl"
 
 _EVENTS = RTL / "events.vlt"
 _BRIDGE = _VTA / "rtl_bridge.cpp"
-_VERILATE = ("--cc", "-O3", "--noassert", "--x-assign", "0", "--x-initial", "0")
+_VERILATE = ("--cc", "-O3", "--noassert", "--x-assign", "unique", "--x-initial", "unique")
 _COMPILE = ("-fPIC", "-O2", "-std=c++20")
 _ONCE = "-O0"
 """For what runs when a simulation begins, half of the code."""
@@ -56,18 +56,21 @@ def compiled_library(hardware: Configuration) -> Path:
 
 def parameters(hardware: Configuration) -> dict[str, int]:
     """Return the parameters of the RTL's top module."""
-    values = asdict(hardware).items()
-    return {name.upper(): value for name, value in values if name not in ("name", "clock_mhz")}
+    values = asdict(hardware) | {"identity": hardware.identity}
+    return {
+        name.upper(): value for name, value in values.items() if name not in ("name", "clock_mhz")
+    }
 
 
-def lint(hardware: Configuration, folder: Path) -> str:
+def lint(hardware: Configuration, folder: Path, top: Path = RTL / "accelerator.sv") -> str:
     """Return Verilator's warnings about a configuration; `folder` is for generated constants.
 
+    `top` is a file with a module of its name around the accelerator, or the accelerator itself.
     Exceptions, with their reasons, are in rtl/lint.vlt. Raises SnnError without Verilator.
     """
     (folder / "isa.svh").write_text(as_system_verilog())
     command = [str(_verilator()), "--lint-only", "-Wall", str(RTL / "lint.vlt")]
-    return _run([*command, *_sources(hardware, folder)]).stderr
+    return _run([*command, *_sources(hardware, folder, top)]).stderr
 
 
 def _fingerprint(hardware: Configuration) -> str:
@@ -78,7 +81,7 @@ def _fingerprint(hardware: Configuration) -> str:
     ]
     given = json.dumps([parameters(hardware), as_system_verilog(), tools]).encode()
     digest = hashlib.sha256(given)
-    for source in [*_rtl_sources(), _EVENTS, _BRIDGE]:
+    for source in [*rtl_sources(), _EVENTS, _BRIDGE]:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
 
@@ -91,15 +94,18 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _rtl_sources() -> list[Path]:
+def rtl_sources() -> list[Path]:
+    """Return the SystemVerilog files of the accelerator: what simulators and Vivado read."""
     return sorted(RTL.glob("*.sv"))
 
 
-def _sources(hardware: Configuration, folder: Path) -> list[str]:
+def _sources(
+    hardware: Configuration, folder: Path, top: Path = RTL / "accelerator.sv"
+) -> list[str]:
     return [
-        *("--top-module", "accelerator", f"-I{folder}"),
+        *("--top-module", top.stem, f"-I{folder}"),
         *(f"-G{name}={value}" for name, value in parameters(hardware).items()),
-        *map(str, _rtl_sources()),
+        *map(str, sorted({*rtl_sources(), top})),
     ]
 
 

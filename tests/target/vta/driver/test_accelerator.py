@@ -9,6 +9,7 @@ from tvm_snn.target.vta.configuration import load_configuration
 from tvm_snn.target.vta.driver import (
     Accelerator,
     DriverError,
+    RunTimeoutError,
     Trap,
     TrappedError,
 )
@@ -16,6 +17,8 @@ from tvm_snn.target.vta.isa.encoding import encode, instruction
 from tvm_snn.target.vta.isa.instruction_set import FINISH, GATHER, LOAD, RESPOND, Plane, Vector
 from tvm_snn.target.vta.simulator.functional import simulate
 from tvm_snn.target.vta.simulator.functional_device import FunctionalDevice
+from tvm_snn.target.vta.simulator.rtl_device import RtlDevice
+from tvm_snn.target.vta.simulator.simulation import MemoryModel
 
 TINY = load_configuration("tiny")
 
@@ -33,9 +36,9 @@ def layer():
     return build(one, TINY, plane=Plane.TRUNK, vector=Vector.SIGN)
 
 
-@pytest.fixture
-def device():
-    return FunctionalDevice(TINY)
+@pytest.fixture(params=[FunctionalDevice, pytest.param(RtlDevice, marks=pytest.mark.slow)])
+def device(request):
+    return request.param(TINY, memory_bytes=1 << 20)
 
 
 def test_a_program_leaves_the_bytes_that_the_functional_simulator_does(device, layer):
@@ -81,6 +84,21 @@ def test_memory_past_the_programs_own_traps(device):
         Accelerator(device).load(encode(program), memory).run()
 
     assert caught.value.trap is Trap.BUS
+
+
+@pytest.mark.slow
+def test_a_program_that_does_not_end_is_stopped(layer):
+    """The memory answers so late that nothing ends: the driver says where the engines stand."""
+    device = RtlDevice(TINY, MemoryModel(latency=3000), memory_bytes=1 << 20)
+    accelerator = Accelerator(device, TINY.identity)
+
+    with accelerator.load(encode(layer.program), layer.dram) as program:
+        with pytest.raises(RunTimeoutError, match=r"load at instruction 0 \(LDACT"):
+            program.run(timeout=50e-6)
+        program.run()
+        wanted = layer.dram.copy()
+        simulate(layer.program, wanted, TINY)
+        assert np.array_equal(program.read(0, len(wanted)), wanted)
 
 
 def test_a_deadlock_says_who_waits(device):

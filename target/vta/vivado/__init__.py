@@ -1,0 +1,1 @@
+"""Bitstreams for boards, made with Vivado. Not run here: this project has no Vivado."""
