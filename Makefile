@@ -6,17 +6,21 @@ INSTALLED := $(VENV)/.installed
 # Where qemu is put by `make emulation` when the system has none.
 QEMU := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tvm_snn/emulation/qemu/usr/bin
 
-.PHONY: demo test check types emulation bench clean
+.PHONY: demo test check types emulation pynq bench clean
 
 demo: $(INSTALLED)  ## Train, compile and run sub-bit networks on handwritten digits.
 	$(BIN)/python examples/digits.py
 
-test: check types emulation  ## Everything that has to hold: style, types, tests.
+test: check types emulation pynq  ## Everything that has to hold: style, types, tests.
 	@PATH="$(PATH):$(QEMU)" $(BIN)/python -m pytest -n auto --dist worksteal --durations 30
 
 # Kept between checkouts: qemu, Debian and TVM for ARM are 130 MB.
 emulation: $(INSTALLED)  ## Fetch what the tests for ARM need; without apt they are skipped.
 	$(BIN)/python -m tests.emulation.provision
+
+# Kept between checkouts: 220 MB.
+pynq: $(INSTALLED)  ## Fetch the package of PYNQ boards, for the test of the FPGA's driver.
+	$(BIN)/python -m tests.target.vta.driver.provision
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -78,6 +78,8 @@ class Simulation {
     context_.randReset(2);
     context_.randSeed(int(seed) + 1);
     top_ = std::make_unique<Vaccelerator>(&context_);
+    top_->s_axil_awvalid = top_->s_axil_wvalid = top_->s_axil_arvalid = 0;
+    top_->s_axil_bready = top_->s_axil_rready = 1;
     top_->resetn = 0;
     for (int i = 0; i < 4; i++) cycle();
     top_->resetn = 1;

@@ -84,9 +84,9 @@ module accelerator_axi #(
     output wire                   m_axi_bready,
 
     // High from the end of a program, or a trap, to the next start.
-    (* X_INTERFACE_INFO = "xilinx.com:signal:interrupt:1.0 interrupt INTERRUPT" *)
+    (* X_INTERFACE_INFO = "xilinx.com:signal:interrupt:1.0 irq INTERRUPT" *)
     (* X_INTERFACE_PARAMETER = "SENSITIVITY LEVEL_HIGH" *)
-    output wire interrupt
+    output wire irq
 );
   // All writes bear one number, so their answers come in order.
   assign m_axi_awid = 1'b0;
@@ -161,6 +161,6 @@ module accelerator_axi #(
       .m_axi_bresp(m_axi_bresp),
       .m_axi_bvalid(m_axi_bvalid),
       .m_axi_bready(m_axi_bready),
-      .finish_interrupt(interrupt)
+      .finish_interrupt(irq)
   );
 endmodule

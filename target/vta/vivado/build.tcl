@@ -71,7 +71,7 @@ connect_bd_net [get_bd_pins processing_system/FCLK_RESET0_N] [get_bd_pins reset/
 foreach pin {accelerator/aresetn control/aresetn memory/aresetn} {
   connect_bd_net [get_bd_pins reset/peripheral_aresetn] [get_bd_pins $pin]
 }
-connect_bd_net [get_bd_pins accelerator/interrupt] [get_bd_pins processing_system/IRQ_F2P]
+connect_bd_net [get_bd_pins accelerator/irq] [get_bd_pins processing_system/IRQ_F2P]
 
 assign_bd_address
 validate_bd_design

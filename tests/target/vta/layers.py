@@ -274,3 +274,15 @@ class _Dram:
 
 def _load(memory: _Dram, kind: Memory, data: np.ndarray, count: int, **fields: int) -> Instruction:
     return instruction(LOAD, memory=kind, count=count, address=memory.put(data), **fields)
+
+
+def two_blocks(hardware: Configuration) -> Built:
+    """Return a layer of two channel blocks and 6 pixels: two tiles, vectors and planes stored."""
+    rng = np.random.default_rng(0)
+    layer = Layer(
+        rng.integers(-128, 128, (2, 3, 16)).astype(np.int8),
+        rng.permutation(512)[:16][None],
+        rng.integers(0, 16, (20, 16)),
+        4,
+    )
+    return build(layer, hardware, plane=Plane.TRUNK, vector=Vector.SIGN)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.target.vta.layers import Layer, build
+from tests.target.vta.layers import two_blocks
 from tests.target.vta.streams import changed
 from tvm_snn.target.vta.configuration import load_configuration
 from tvm_snn.target.vta.driver import (
@@ -14,7 +14,7 @@ from tvm_snn.target.vta.driver import (
     TrappedError,
 )
 from tvm_snn.target.vta.isa.encoding import encode, instruction
-from tvm_snn.target.vta.isa.instruction_set import FINISH, GATHER, LOAD, RESPOND, Plane, Vector
+from tvm_snn.target.vta.isa.instruction_set import FINISH, GATHER, LOAD, RESPOND
 from tvm_snn.target.vta.simulator.functional import simulate
 from tvm_snn.target.vta.simulator.functional_device import FunctionalDevice
 from tvm_snn.target.vta.simulator.rtl_device import RtlDevice
@@ -25,15 +25,7 @@ TINY = load_configuration("tiny")
 
 @pytest.fixture(scope="module")
 def layer():
-    """Return a layer of two channel blocks and 6 pixels: two tiles, vectors and planes stored."""
-    rng = np.random.default_rng(0)
-    one = Layer(
-        rng.integers(-128, 128, (2, 3, 16)).astype(np.int8),
-        rng.permutation(512)[:16][None],
-        rng.integers(0, 16, (20, 16)),
-        4,
-    )
-    return build(one, TINY, plane=Plane.TRUNK, vector=Vector.SIGN)
+    return two_blocks(TINY)
 
 
 @pytest.fixture(params=[FunctionalDevice, pytest.param(RtlDevice, marks=pytest.mark.slow)])

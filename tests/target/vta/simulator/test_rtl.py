@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.target.vta.layers import Layer, build, expected
+from tests.target.vta.layers import Layer, build, expected, two_blocks
 from tests.target.vta.strategies import epilogues, layers
 from tests.target.vta.streams import changed, kept_images, streams
 from tvm_snn.target.vta.isa.encoding import encode, instruction
@@ -21,8 +21,6 @@ from tvm_snn.target.vta.isa.instruction_set import (
     STORE_PLANES,
     STORE_VECTORS,
     Memory,
-    Plane,
-    Vector,
 )
 from tvm_snn.target.vta.simulator.functional import simulate
 from tvm_snn.target.vta.simulator.rtl import Counters, MemoryModel
@@ -147,7 +145,7 @@ def test_a_deadlock_traps(rtl):
 def test_what_is_out_of_range_traps_and_after_a_reset_the_accelerator_runs(
     rtl, opcode, values, trap, latency
 ):
-    built = _two_blocks(rtl.hardware)
+    built = two_blocks(rtl.hardware)
     bad = [changed(one, **values) if one.opcode is opcode else one for one in built.program]
     wanted = built.dram.copy()
     simulate(built.program, wanted, rtl.hardware)
@@ -165,7 +163,7 @@ def test_what_is_out_of_range_traps_and_after_a_reset_the_accelerator_runs(
 
 @pytest.mark.parametrize("stop_after", range(1, 9))
 def test_a_trap_with_bursts_under_way_leaves_a_bus_that_works(rtl, stop_after):
-    built = _two_blocks(rtl.hardware)
+    built = two_blocks(rtl.hardware)
     wanted = built.dram.copy()
     simulate(built.program, wanted, rtl.hardware)
     cut = encode(built.program[:stop_after]) + bytes([14] + 15 * [0])
@@ -182,7 +180,7 @@ def test_a_trap_with_bursts_under_way_leaves_a_bus_that_works(rtl, stop_after):
 @given(data=st.data())
 def test_after_any_program_and_a_reset_the_accelerator_runs(rtl, data):
     """Bits are flipped: what comes of it traps, ends or is stopped, and leaves a sound bus."""
-    built = _two_blocks(rtl.hardware)
+    built = two_blocks(rtl.hardware)
     good = encode(built.program)
     bad = bytearray(good)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -201,7 +199,7 @@ def test_after_any_program_and_a_reset_the_accelerator_runs(rtl, data):
 
 def test_a_run_begins_without_what_the_last_one_left(rtl):
     """Tokens, responses and accumulators that nobody took are gone."""
-    built = _two_blocks(rtl.hardware)
+    built = two_blocks(rtl.hardware)
     wanted = built.dram.copy()
     simulate(built.program, wanted, rtl.hardware)
     unfinished = [one for one in built.program if one.opcode not in (ALU, STORE_PLANES)]
@@ -215,24 +213,12 @@ def test_a_run_begins_without_what_the_last_one_left(rtl):
 
 
 def test_responses_before_any_shape_trap(rtl):
-    built = _two_blocks(rtl.hardware)
+    built = two_blocks(rtl.hardware)
     program = [one for one in built.program if one.opcode is not SHAPE]
 
     ran = rtl.simulate_in_turn([encode(built.program), encode(program)], built.dram)
 
     assert ran[1].trap is Trap.FIELD
-
-
-def _two_blocks(hardware):
-    """Return a layer of two channel blocks and 6 pixels: two tiles, vectors and planes stored."""
-    rng = np.random.default_rng(0)
-    layer = Layer(
-        rng.integers(-128, 128, (2, 3, 16)).astype(np.int8),
-        rng.permutation(512)[:16][None],
-        rng.integers(0, 16, (20, 16)),
-        4,
-    )
-    return build(layer, hardware, plane=Plane.TRUNK, vector=Vector.SIGN)
 
 
 def test_counters_say_where_the_cycles_went(rtl):

@@ -93,7 +93,7 @@ def test_every_port_of_the_accelerator_is_connected(folder):
     ports = set(re.findall(r"(?:input|output) +wire +(?:\[[^]]+\] +)?(\w+)", TOP.read_text()))
     interfaces = {re.sub(r"_axi_\w+", "_axi", port) for port in ports}
     connected = set(re.findall(r"accelerator/(\w+)", said))
-    assert connected == interfaces == {"aclk", "aresetn", "s_axi", "m_axi", "interrupt"}
+    assert connected == interfaces == {"aclk", "aresetn", "s_axi", "m_axi", "irq"}
 
 
 def test_a_design_that_is_too_slow_fails(folder):
@@ -110,7 +110,7 @@ def test_without_the_boards_file_it_says_so(folder):
 
 
 def test_verilator_has_nothing_to_say_about_the_top(tmp_path):
-    assert lint(Z2, tmp_path, TOP) == ""
+    assert lint(load_configuration("tiny"), tmp_path, TOP) == ""
 
 
 def test_a_bus_that_does_not_fit_the_board_is_refused(tmp_path, capsys):
