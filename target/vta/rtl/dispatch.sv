@@ -1,5 +1,5 @@
-// Between fetch and the engines: a queue for each engine, tokens between them, and the sequencers
-// that take both.
+// Between fetch and the engines: a queue for each engine, tokens between them, and the
+// sequencers that take both.
 module dispatch (
     input logic clock,
     input logic reset,
