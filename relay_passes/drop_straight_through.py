@@ -2,7 +2,7 @@
 
 Training code adds a function to the sign and takes it away again, so that the gradient is that of
 the function. In real numbers nothing is left of it; in float32 it leaves noise of about 1e-7,
-which hides from later passes that the tensor is made of signs.
+which hides from later passes that the tensor is made of signs, or of levels.
 """
 
 from collections import Counter
@@ -14,6 +14,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from ..ops import static_shape
 from .layers import operator_name, var_bindings
+from .level_values import find_levels
 from .sign_values import Bindings, is_sign_valued
 
 Terms = dict[relax.Expr, int]
@@ -22,12 +23,12 @@ Terms = dict[relax.Expr, int]
 
 @tvm.transform.module_pass(opt_level=0, name="DropStraightThrough")
 class DropStraightThrough:
-    """Replace a sum whose terms cancel, but for one that is sign-valued, by that term.
+    """Replace a sum whose terms cancel, but for one of signs or of levels, by that term.
 
     Terms are collected through nested add, subtract, negate and products with +1 or -1, in any
     order and association, and cancel when they are the same variable: run common subexpression
     elimination first, for networks that compute f(x) twice. A sum that leaves anything but one
-    sign-valued tensor of the sum's own shape is not touched.
+    such tensor of the sum's own shape is not touched.
     """
 
     def transform_module(
@@ -83,7 +84,8 @@ def _survivor(value: relax.Call, terms: Terms, bindings: Bindings) -> relax.Expr
     ((term, count),) = terms.items()
     if count != 1 or not _same_type(term.ty, value.ty):
         return None
-    return term if is_sign_valued(term, bindings) else None
+    discrete = is_sign_valued(term, bindings) or find_levels(term, bindings) is not None
+    return term if discrete else None
 
 
 def _same_type(left: relax.TensorType, right: relax.TensorType) -> bool:

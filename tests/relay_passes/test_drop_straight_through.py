@@ -130,6 +130,24 @@ def test_floats_are_never_touched():
     assert_structural_equal(cleaned(unchanged), unchanged)
 
 
+def test_levels_lose_their_residue():
+    """A rounding between bounds is a k-bit activation, and exact without the residue."""
+
+    def levels(bb, x):
+        clipped = bb.emit(relax.op.clip(x, 0.0, 1.0))
+        whole = bb.emit(relax.op.round(bb.emit(relax.op.multiply(clipped, relax.const(3.0)))))
+        return bb.emit(relax.op.multiply(whole, relax.const(1 / 3))), clipped
+
+    def before(bb, x):
+        quantised, clipped = levels(bb, x)
+        return relax.op.add(bb.emit(relax.op.subtract(quantised, clipped)), clipped)
+
+    def expected(bb, x):
+        return levels(bb, x)[0]
+
+    assert_structural_equal(cleaned(module(before)), cleaned(module(expected)))
+
+
 def test_terms_that_do_not_cancel_stay():
     def before(bb, x):
         hard, f = bb.emit(relax.op.sign(x)), soft(bb, x)

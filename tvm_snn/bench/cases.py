@@ -9,8 +9,8 @@ from torch import nn
 
 from ..errors import SnnError
 from ..nn import BinaryActivation, LearnableBias
+from ..nn.activations import Activations
 from ..zoo import ZOO, example_inputs
-from ..zoo.layers import Activations
 
 _CLOSELY = "resnet18"
 """The network of which more than one version is compiled."""

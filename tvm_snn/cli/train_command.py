@@ -63,7 +63,11 @@ class _Tau(click.ParamType):
 @click.option("--unit", default=1, show_default=True, help="Input channels an index stands for.")
 @click.option("--subset-size", type=int, help="Kernels a layer, where not 2^tau.")
 @click.option(
-    "--activations", type=click.Choice(["W1A1", "W1A32"]), default="W1A1", show_default=True
+    "--activations",
+    type=click.Choice(["W1A1", *(f"W1A{bits}" for bits in range(2, 9)), "W1A32"]),
+    default="W1A1",
+    show_default=True,
+    help="Signs, [0, 1] in steps of so many bits, or floats.",
 )
 @click.option(
     "--recipe",

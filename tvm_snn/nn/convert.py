@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ..errors import ModelError
+from .activations import Activations, activation
 from .binarized_conv2d import Pair
-from .binary_activation import BinaryActivation
 from .binary_conv2d import BinaryConv2d
 from .binary_linear import BinaryLinear
 from .estimators import Estimator
@@ -39,7 +39,7 @@ def convert(
     unit: int | None = None,
     subset_size: int | None = None,
     pointwise_tau: int | None = None,
-    activations: Literal["W1A1", "W1A32"] = "W1A1",
+    activations: Activations = "W1A1",
     body: Body | None = None,
     estimator: Estimator = "clipped",
     sign_estimator: Estimator = "polynomial",
@@ -55,7 +55,8 @@ def convert(
     given; 1x1 convolutions and dense layers take units of 8 channels and 2^pointwise_tau patterns,
     by default as many as tau says.
 
-    For W1A1 a sign goes before each: the layer becomes a Sequential of `sign` and `layer`. Since
+    For W1A1 a sign goes before each: the layer becomes a Sequential of `sign` and `layer`; for
+    W1A2 to W1A8 a `UniformActivation` of so many bits takes its place. Since
     the sign of what ReLU gives is never -1, replace ReLUs by `body`: "hardtanh" or "prelu" (one
     slope for all channels).
 
@@ -93,8 +94,8 @@ def convert(
             new = _like(layer, tau is None, options)
         except ModelError as error:
             raise ModelError(f"{name} cannot be converted: {error}; skip it") from error
-        if activations == "W1A1":
-            sign: nn.Module = BinaryActivation(sign_estimator)
+        if activations != "W1A32":
+            sign = activation(activations, sign_estimator)
             new = nn.Sequential(OrderedDict(sign=sign, layer=new))
         _put(model, name, new.train(layer.training))
     if body is not None:

@@ -4,13 +4,14 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from ..errors import TrainingError
 from ..nn import BinarizedLayer, convert, set_float_weights
+from ..nn.activations import Activations
 from .checkpoint import load_checkpoint
 from .data import Data
 from .fresh import start_fresh
@@ -29,7 +30,7 @@ class Weights:
     subset: str = "vanilla"
     unit: int = 1
     subset_size: int | None = None
-    activations: Literal["W1A1", "W1A32"] = "W1A1"
+    activations: Activations = "W1A1"
 
 
 def build_model(

@@ -20,6 +20,7 @@ from tvm.s_tir.meta_schedule.runner import EvaluatorConfig, RPCConfig
 
 from ..errors import TuningError
 from ..machine import Requirements
+from ..ops.levels import top_level
 from ..remote.deadline import within
 from ..remote.description import ask_machine
 from ..schedules.operation import Operation
@@ -190,7 +191,8 @@ def compare(
         use_threads(threads)
     libraries = [_open(path, session) for path in paths]
     for zeros in (0.2, 0.0):
-        operands = random_operands(_types(operation), zeros, seed=1)
+        top = top_level(dict(operation.attrs))
+        operands = random_operands(_types(operation), zeros, seed=1, top=top)
         expected = reference(operation, operands)
         tensors = [tvm.runtime.tensor(array, device) for array in operands]
         kernels = [Kernel(library, device, tensors) for library in libraries]

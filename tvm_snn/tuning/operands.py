@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ops import LAYERS, static_shape
+from ..ops.levels import LEVELS
 from ..ops.packed_signs import pack, words_of
 from ..schedules.operation import Operation
 
@@ -32,12 +33,15 @@ def scale_shape(operation: Operation) -> tuple[int, ...]:
     return (shape[-1],)
 
 
-def random_operands(types: Sequence[Operand], zeros: float, seed: int = 0) -> list[NDArray]:
+def random_operands(
+    types: Sequence[Operand], zeros: float, seed: int = 0, top: int = 1
+) -> list[NDArray]:
     """Return the operands of a layer and the factors that its result is multiplied with.
 
     `types` are dtype and shape of the data, the weights (a subset and indices into it, or weights
     of +1 and -1) and the factors. The subset is that of :func:`random_subset`, and indices lie
-    inside of it. `zeros` is the share of zeros among data that are signs.
+    inside of it. `zeros` is the share of zeros among data that are signs, and `top` the
+    largest of data that are levels.
     """
     generator = np.random.default_rng(seed)
     (dtype, shape), *weights, (_, factors) = types
@@ -47,7 +51,8 @@ def random_operands(types: Sequence[Operand], zeros: float, seed: int = 0) -> li
         arrays.append(generator.integers(0, kernels, weights[1][1]).astype(np.uint8))
     else:
         arrays = [generator.choice(np.array([-1, 1], np.int8), weights[0][1])]
-    data = _data(generator, dtype, shape, zeros, _group_channels([shape for _, shape in weights]))
+    channels = _group_channels([shape for _, shape in weights])
+    data = _data(generator, dtype, shape, zeros, top, channels)
     # Of either sign, as BatchNorm leaves them.
     scale = generator.uniform(0.5, 2, factors) * generator.choice([-1, 1], factors)
     return [data, *arrays, scale.astype(np.float32)]
@@ -80,10 +85,13 @@ def _data(
     dtype: str,
     shape: tuple[int, ...],
     zeros: float,
+    top: int,
     channels: int,
 ) -> NDArray:
     if dtype == "float32":
         return generator.standard_normal(shape, dtype=np.float32)
+    if dtype == LEVELS:
+        return generator.integers(0, top + 1, shape).astype(np.uint8)
     rest = (1 - zeros) / 2
     signs = np.array([-1, 0, 1], np.int8)
     if dtype == "int8":

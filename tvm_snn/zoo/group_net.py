@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from ..nn import Groups, LayerWiseConv2d
-from .layers import Activations, Kernels, conv3x3
+from ..nn.activations import Activations
+from .layers import Kernels, conv3x3
 from .resnet import CIFAR_SHAPE, ResidualUnit
 from .seeded import seeded
 

@@ -1,15 +1,10 @@
-"""What a network of the zoo leaves open: the kernels of its layers and bits per activation."""
+"""What a network of the zoo leaves open: the kernels of its layers."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import nn
 
-from ..errors import ModelError
-from ..nn import BinaryActivation, BinaryConv2d, SubBitConv2d
-from ..nn.estimators import Estimator
-
-Activations = Literal["W1A1", "W1A32"]
+from ..nn import BinaryConv2d, SubBitConv2d
 
 
 @dataclass(frozen=True)
@@ -41,12 +36,3 @@ def conv3x3(in_channels: int, out_channels: int, stride: int, kernels: Kernels) 
         unit=kernels.unit,
         subset_size=kernels.subset_size,
     )
-
-
-def activation_sign(activations: Activations, estimator: Estimator) -> nn.Module:
-    """What stands before a binarised convolution: a sign for W1A1, nothing for W1A32."""
-    if activations == "W1A1":
-        return BinaryActivation(estimator)
-    if activations == "W1A32":
-        return nn.Identity()
-    raise ModelError(f"unknown activations {activations!r}; use 'W1A1' or 'W1A32'")

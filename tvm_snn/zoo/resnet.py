@@ -11,7 +11,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ..nn import LearnableBias
-from .layers import Activations, Kernels, activation_sign, conv3x3
+from ..nn.activations import Activations, activation
+from .layers import Kernels, conv3x3
 from .seeded import seeded
 
 IMAGENET_SHAPE = (3, 224, 224)
@@ -39,7 +40,7 @@ class ResidualUnit(nn.Module):
         """
         super().__init__()
         self.bias_in = LearnableBias(in_channels)
-        self.sign = activation_sign(activations, "polynomial")
+        self.sign = activation(activations, "polynomial")
         self.conv = conv(in_channels, out_channels, stride, kernels)
         self.norm = nn.BatchNorm2d(out_channels)
         self.shortcut = _shortcut(in_channels, out_channels, stride)

@@ -6,7 +6,8 @@ pooling, BatchNorm, Hardtanh, and the sign right before the next convolution.
 
 from torch import Tensor, nn
 
-from .layers import Activations, Kernels, activation_sign, conv3x3
+from ..nn.activations import Activations, activation
+from .layers import Kernels, conv3x3
 from .seeded import seeded
 
 INPUT_SHAPE = (3, 32, 32)
@@ -86,7 +87,7 @@ def vgg_small(
 def _block(
     before: int, after: int, pool: bool, kernels: Kernels, activations: Activations
 ) -> nn.Sequential:
-    layers = [activation_sign(activations, "clipped"), conv3x3(before, after, 1, kernels)]
+    layers = [activation(activations, "clipped"), conv3x3(before, after, 1, kernels)]
     if pool:
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers, nn.BatchNorm2d(after), nn.Hardtanh())

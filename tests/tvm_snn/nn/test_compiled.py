@@ -8,7 +8,15 @@ import torch
 from torch import nn
 
 import tvm_snn
-from tvm_snn.nn import POLICIES, BinaryActivation, SubBitConv2d, SubBitLinear
+from tests.networks.exact import make_exact
+from tvm_snn.nn import (
+    POLICIES,
+    BinaryActivation,
+    BinaryConv2d,
+    SubBitConv2d,
+    SubBitLinear,
+    UniformActivation,
+)
 
 X = torch.randn(1, 16, 6, 6, generator=torch.Generator().manual_seed(9))
 
@@ -76,3 +84,28 @@ def test_the_compiled_network_computes_the_same():
     network = tvm_snn.compile(model, "host", example_inputs=(X,))
     expected = model(X).detach().numpy()
     np.testing.assert_allclose(network(X), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_networks_on_k_bit_activations_equal_pytorch_bit_for_bit():
+    """Steps of 1 and 1/2 and factors that are no fractions: no float rounds, and ties occur."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        UniformActivation(2, 3.0),
+        SubBitConv2d(16, 32, 3, stride=2, padding=1, tau=4),
+        nn.BatchNorm2d(32),
+        UniformActivation(4, 7.5),
+        BinaryConv2d(32, 24, 3, padding=1),
+        nn.BatchNorm2d(24),
+        UniformActivation(8, 127.5),
+        nn.MaxPool2d(2),
+        SubBitConv2d(24, 64, 3, padding=(1, 0), groups=2, tau=3),
+        UniformActivation(1, 2.0),
+        SubBitConv2d(64, 32, 1, tau=4),
+    )
+    model = make_exact(model.eval())
+    x = torch.randint(-6, 12, (2, 16, 14, 11), generator=torch.Generator().manual_seed(1)) / 4
+    network = tvm_snn.compile(model, "host", example_inputs=(x,))
+    assert [row.activation for row in network.report().rows] == ["W1A2", "W1A4", "W1A8", "W1A1"]
+    with torch.no_grad():
+        np.testing.assert_array_equal(network(x), model(x).numpy())
+    assert "4 binary layers, all equal bit for bit" in str(tvm_snn.verify(network, (x.numpy(),)))

@@ -9,7 +9,15 @@ from torch import nn
 
 import tvm_snn
 from tvm_snn.errors import ModelError
-from tvm_snn.nn import BinarizedLayer, BinaryConv2d, Group, Groups, LayerWiseConv2d, SubBitConv2d
+from tvm_snn.nn import (
+    BinarizedLayer,
+    BinaryConv2d,
+    Group,
+    Groups,
+    LayerWiseConv2d,
+    SubBitConv2d,
+    UniformActivation,
+)
 from tvm_snn.zoo import group_net
 from tvm_snn.zoo.layers import Kernels
 from tvm_snn.zoo.resnet import ResidualUnit
@@ -78,9 +86,10 @@ def test_networks_have_the_groups_that_the_paper_says(decomposition):
 
 def test_layer_wise_bases_run_as_one_wide_convolution():
     torch.manual_seed(0)
-    model = LayerWiseConv2d(lambda channels: SubBitConv2d(16, channels, tau=4), 32, 4)
+    wide = LayerWiseConv2d(lambda channels: SubBitConv2d(16, channels, tau=4), 32, 4)
+    model = nn.Sequential(UniformActivation(2), wide)
     (row,) = tvm_snn.inspect(model, (torch.zeros(1, 16, 8, 8),)).rows
-    assert (row.verdict, row.tau) == ("sub-bit", 4)
+    assert (row.verdict, row.tau, row.activation) == ("sub-bit", 4, "W1A2")
     assert row.weight_bits == 4 * 16 * 4 * 32
 
 

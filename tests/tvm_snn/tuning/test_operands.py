@@ -15,7 +15,7 @@ def types(operation: Operation) -> list[tuple[str, tuple[int, ...]]]:
     return [*operation.operands, ("float32", scale_shape(operation))]
 
 
-@pytest.mark.parametrize("data", ["int8", "float32"])
+@pytest.mark.parametrize("data", ["int8", "uint8", "float32"])
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 def test_operands_are_valid_for_the_operator(data: str, layout: str) -> None:
     operation = subset_conv2d(data, layout)
@@ -43,6 +43,12 @@ def test_zeros_are_as_many_as_asked_for() -> None:
     operation = subset_conv2d()
     assert (random_operands(types(operation), zeros=0.0)[0] != 0).all()
     assert 0.2 < (random_operands(types(operation), zeros=0.3)[0] == 0).mean() < 0.4
+
+
+def test_levels_reach_the_largest_and_no_more() -> None:
+    operation = subset_conv2d("uint8")
+    data = random_operands(types(operation), zeros=0.0, top=3)[0]
+    assert set(np.unique(data)) == {0, 1, 2, 3}
 
 
 def test_the_same_seed_gives_the_same_operands() -> None:

@@ -9,7 +9,7 @@ from torch._inductor.constant_folding import constant_fold
 
 from tvm_snn import zoo
 from tvm_snn.errors import ModelError
-from tvm_snn.nn import BinaryActivation, BinaryConv2d, SubBitConv2d
+from tvm_snn.nn import BinaryActivation, BinaryConv2d, SubBitConv2d, UniformActivation
 from tvm_snn.nn.binarized_conv2d import BinarizedConv2d
 
 LAYERS = {"resnet18": 16, "resnet34": 32, "resnet20": 18, "vgg_small": 5}
@@ -62,7 +62,7 @@ def test_resnet18_has_the_published_size_and_operations(tau, megabits, giga_oper
     assert operations / 1e9 == pytest.approx(giga_operations, abs=1e-3)
 
 
-@pytest.mark.parametrize("activations", ["W1A1", "W1A32"])
+@pytest.mark.parametrize("activations", ["W1A1", "W1A3", "W1A32"])
 @pytest.mark.parametrize("name", zoo.ZOO)
 def test_layers_and_outputs(name, activations):
     model = zoo.ZOO[name].factory(activations=activations)
@@ -70,8 +70,10 @@ def test_layers_and_outputs(name, activations):
     convs = binarized(model)
     assert len(convs) == LAYERS[name]
     assert all(isinstance(c, SubBitConv2d) and c.subset.shape[0] == 32 for c in convs)
-    signs = [m for m in model.modules() if isinstance(m, BinaryActivation)]
-    assert len(signs) == (LAYERS[name] if activations == "W1A1" else 0)
+    kinds = {"W1A1": BinaryActivation, "W1A3": UniformActivation}
+    for each, kind in kinds.items():
+        found = [m for m in model.modules() if isinstance(m, kind)]
+        assert len(found) == (LAYERS[name] if activations == each else 0)
     with torch.no_grad():
         logits = model(*zoo.example_inputs(name, batch_size=2))
     assert logits.shape == (2, CLASSES[name])
@@ -160,5 +162,5 @@ def test_example_inputs_are_seeded_and_unknown_names_are_told():
 
 
 def test_unknown_activations_are_told():
-    with pytest.raises(ModelError, match=r"'W1A2'.*W1A32"):
-        zoo.resnet20(activations="W1A2")
+    with pytest.raises(ModelError, match=r"'W1A9'.*W1A32"):
+        zoo.resnet20(activations="W1A9")
