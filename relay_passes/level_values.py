@@ -77,7 +77,7 @@ def whole_numbers(expr: relax.Expr, levels: Levels, bindings: Bindings) -> relax
     if levels.step == 1:
         return expr
     call = bindings.get(expr)
-    if operator_name(call) != "relax.multiply":
+    if call is None or operator_name(call) != "relax.multiply":
         return None
     for factor, other in (call.args, reversed(call.args)):
         same = static_shape(other.ty) == static_shape(expr.ty)
@@ -165,8 +165,8 @@ def _clipped(inner: _Range, low: float, high: float) -> _Range:
     multiples = inner.step is not None and all(
         not isfinite(bound) or _is_multiple(bound, inner.step) for bound in (low, high)
     )
-    bounds = (min(max(bound, low), high) for bound in (inner.low, inner.high))
-    return _Range(*bounds, inner.step if multiples else None)
+    first, last = (min(max(bound, low), high) for bound in (inner.low, inner.high))
+    return _Range(first, last, inner.step if multiples else None)
 
 
 def _is_multiple(number: float, step: float) -> bool:
