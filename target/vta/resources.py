@@ -1,15 +1,12 @@
 """What a configuration takes of an FPGA, as yosys synthesises it for Xilinx 7 series.
 
-`python -m tvm_snn.target.vta.resources --configuration pynq-z2` writes a JSON file and a Markdown
-table. Nothing is placed or routed: the numbers say whether a configuration fits, not how fast it
-will be.
+Nothing is placed or routed: the numbers say whether a configuration fits, not how fast it will be.
+placement.py places and routes, for another FPGA.
 """
 
-import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SnnError
-from ...files import replacing
-from .configuration import Configuration, load_configuration
+from .configuration import Configuration
 from .isa.describe import as_system_verilog
 from .simulator.verilated import RTL, parameters
 
@@ -77,7 +73,7 @@ def elaborate(hardware: Configuration, folder: Path) -> None:
 
     Raises SnnError where it cannot.
     """
-    _yosys([*_elaboration(hardware, folder), "proc", "check -assert"], folder)
+    run_yosys([*elaboration(hardware, folder), "proc", "check -assert"], folder)
 
 
 def synthesize(hardware: Configuration, folder: Path) -> dict[str, dict[str, int]]:
@@ -91,12 +87,13 @@ def synthesize(hardware: Configuration, folder: Path) -> dict[str, dict[str, int
         "synth_xilinx -family xc7 -top accelerator -noiopad",
         f"tee -q -o {statistics} stat -json",
     ]
-    _yosys([*_elaboration(hardware, folder), *flow], folder)
+    run_yosys([*elaboration(hardware, folder), *flow], folder)
     text = statistics.read_text()
     return _with_submodules(json.loads(text[text.index("{") :])["modules"])
 
 
-def _elaboration(hardware: Configuration, folder: Path) -> list[str]:
+def elaboration(hardware: Configuration, folder: Path) -> list[str]:
+    """Return the passes that make yosys read a configuration; `folder` is for constants."""
     (folder / "isa.svh").write_text(as_system_verilog())
     sources = " ".join(map(str, sorted(RTL.glob("*.sv"))))
     given = " ".join(f"-set {name} {value}" for name, value in parameters(hardware).items())
@@ -107,7 +104,8 @@ def _elaboration(hardware: Configuration, folder: Path) -> list[str]:
     ]
 
 
-def _yosys(passes: list[str], folder: Path) -> None:
+def run_yosys(passes: list[str], folder: Path) -> None:
+    """Run passes in a process of its own; the log goes to `folder`. Raises SnnError on failure."""
     if find_spec("pyosys") is None:
         raise SnnError('Estimating resources takes yosys: pip install "tvm_snn[fpga]"')
     program = (
@@ -150,58 +148,3 @@ def _with_submodules(modules: dict[str, dict[str, Any]]) -> dict[str, dict[str, 
     for name in own:
         count(name)
     return whole
-
-
-def report(hardware: Configuration, cells: Mapping[str, int], device: Resources) -> str:
-    """Return a configuration's resources as a Markdown table."""
-    used = Resources.of(cells)
-    rows = [
-        f"| {label} | {taken:,.10g} | {there:,} | {100 * taken / there:.1f} % |"
-        for label, taken, there in (
-            ("LUT", used.lut, device.lut),
-            ("FF", used.ff, device.ff),
-            ("BRAM36", used.bram36, device.bram36),
-            ("DSP", used.dsp, device.dsp),
-        )
-    ]
-    return "\n".join(
-        [
-            f"# Resources of {hardware.name}",
-            "",
-            f"{hardware.pixels} pixels, {hardware.channels} channels, {hardware.adders} adders, "
-            f"trees shared by {hardware.tree_sharing}. Synthesised by yosys (`synth_xilinx -family "
-            "xc7`), modules kept apart; not placed, not routed.",
-            "",
-            "| | used | xc7z020 | |",
-            "| --- | ---: | ---: | ---: |",
-            *rows,
-            "",
-        ]
-    )
-
-
-def main() -> None:
-    """Synthesise a configuration and write what it takes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--configuration", default="pynq-z2", help="a name, or a JSON file")
-    parser.add_argument(
-        "--output", type=Path, default=Path("."), help="the folder of the two files"
-    )
-    given = parser.parse_args()
-    hardware = load_configuration(given.configuration)
-    with tempfile.TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
-        cells = synthesize(hardware, Path(folder))["accelerator"]
-    table = report(hardware, cells, XC7Z020)
-    values = {
-        "configuration": hardware.name,
-        "parameters": parameters(hardware),
-        "cells": dict(sorted(cells.items())),
-    }
-    for suffix, text in (("json", json.dumps(values, indent=2) + "\n"), ("md", table)):
-        with replacing(given.output / f"fpga-{hardware.name}.{suffix}") as path:
-            Path(path).write_text(text)
-    print(table, end="")
-
-
-if __name__ == "__main__":
-    main()

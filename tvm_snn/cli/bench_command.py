@@ -63,6 +63,13 @@ from ..threads import check_threads
     help="Of an accelerator: counted by its RTL, or predicted.",
 )
 @click.option(
+    "--parts",
+    default="cycles",
+    show_default=True,
+    help='Of an accelerator\'s report, as in "cycles,resources,clock": cycles of networks, what it '
+    "takes of an xc7z020, and its clock on an ECP5.",
+)
+@click.option(
     "-o",
     "--output",
     default="benchmarks/results",
@@ -80,6 +87,7 @@ def bench_command(
     trials: int,
     resume: bool,
     cycles: str,
+    parts: str,
     output: Path,
 ) -> None:
     """Measure layers and whole networks next to onnxruntime, OpenVINO, PyTorch and TVM.
@@ -97,7 +105,7 @@ def bench_command(
     # Tables that go to a file need not fit a terminal.
     console.width = console.width if console.is_terminal else 160
     if is_accelerator(target):
-        _bench_accelerator(target, networks, quick, cycles == "model", output, console)
+        _bench_accelerator(target, networks, quick, cycles == "model", parts, output, console)
         return
     try:
         from ..bench.cases import cases
@@ -125,10 +133,16 @@ def bench_command(
 
 
 def _bench_accelerator(
-    target: str, networks: str, quick: bool, model: bool, output: Path, console: Console
+    target: str,
+    networks: str,
+    quick: bool,
+    model: bool,
+    parts: str,
+    output: Path,
+    console: Console,
 ) -> None:
     try:
-        from ..bench.fpga.session import Session
+        from ..bench.fpga.session import Session, parts_named
         from ..bench.fpga.stacks import DEPTHS, networks_named
     except ModuleNotFoundError as error:
         raise SnnError(
@@ -139,5 +153,6 @@ def _bench_accelerator(
         networks=list(DEPTHS)[:1] if quick and networks == "all" else networks_named(networks),
         trunks=(False,) if quick else (False, True),
         model=model,
+        parts=parts_named(parts),
         output=output,
     ).run(console)

