@@ -10,6 +10,7 @@ from ..isa.instruction_set import LOAD, LOAD_ACTIVATIONS, Memory, Vector
 from .accesses import Place
 from .dram import LayerPlaces, needs_affine
 from .geometry import round_up
+from .layer import OUTSIDE
 from .plan import PlannedLayer
 from .segment import Segment
 
@@ -105,7 +106,9 @@ class Loads:
         geometry = segment.planned.geometry
         rows, width = geometry.loaded_rows(segment.first, segment.tiles), geometry.layer.width
         least = -(-_VECTORS // (width * geometry.image_blocks))
-        step = round_up(max(least, -(-len(rows) // max(pieces, 1))), geometry.row_step)
+        # Each piece of an image that is stored meanwhile would take a token of its own.
+        pieces = max(pieces, 1) if geometry.layer.image == OUTSIDE else 1
+        step = round_up(max(least, -(-len(rows) // pieces)), geometry.row_step)
         for row in range(rows.start, rows.stop, step):
             yield instruction(
                 LOAD_ACTIVATIONS,

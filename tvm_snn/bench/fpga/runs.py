@@ -60,7 +60,7 @@ def run_stack(
     What the RTL computes is compared with plain convolution. Raises VerificationError where they
     differ, TargetError for layers that do not fit the hardware.
     """
-    layers = stack(network, kind, trunk, size)
+    layers = stack(network, kind, trunk, size, hardware.activation_bits)
     program = generate(layers, hardware)
     if rtl is None:
         spans = predicted_spans(program.instructions, hardware)

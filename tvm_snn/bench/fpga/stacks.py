@@ -1,6 +1,6 @@
 """The 3x3 layers of ResNets as the accelerator computes them: what the report is about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ DEPTHS = {"resnet18": (4, 4, 4, 4), "resnet34": (6, 8, 12, 6)}
 
 _WIDTH = 64
 _TAU = 5
+_SIGN_BITS = 2
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,14 @@ def networks_named(names: str) -> list[str]:
     return found
 
 
-def stack(network: str, kind: Kind, trunk: bool = False, size: int = 224) -> list[Layer]:
+def stack(
+    network: str, kind: Kind, trunk: bool = False, size: int = 224, activation_bits: int = 2
+) -> list[Layer]:
     """Return the 3x3 layers of a network of DEPTHS for images of size x size, with random weights.
 
-    Between layers travel signs. With `trunk`, every layer also takes the trunk that the one before
-    it stored, adds it as the zoo's residual units do (scale, bias, shortcut, PReLU) and stores
-    its own, int16; where the shape changes, and at the first layer, the shortcut comes from
+    Between layers travel signs, or with 8 `activation_bits` requantised activations. With
+    `trunk`, every layer also takes the trunk that the one before it stored, adds it as the zoo's
+    residual units do (scale, bias, shortcut, PReLU) and stores its own, int16; where the shape changes, and at the first layer, the shortcut comes from
     outside: the 1x1 convolutions are not part of the stack. Layers are named
     "stage.number channels@side".
     """
@@ -83,7 +86,7 @@ def stack(network: str, kind: Kind, trunk: bool = False, size: int = 224) -> lis
                     (side, channels, outputs, stride),
                     image=layers[-1].name if layers else OUTSIDE,
                     residual=(layers[-1].name if same else OUTSIDE) if trunk else None,
-                    last=last,
+                    vector=Vector.NONE if last else _vector(activation_bits),
                 )
             )
             side, channels = layers[-1].out_height, outputs
@@ -102,13 +105,16 @@ def _layer(
     shape: tuple[int, int, int, int],
     image: str,
     residual: str | None,
-    last: bool,
+    vector: Vector,
 ) -> Layer:
     side, channels, outputs, stride = shape
     trunk = residual is not None
     plane = Plane.NONE
-    if last or trunk:
+    if trunk or vector is Vector.NONE:
         plane = Plane.TRUNK if trunk else Plane.ACCUMULATOR
+    # Sums of nine times as many random terms grow with the root.
+    requantize = (9 * channels).bit_length() // 2 if vector is Vector.REQUANTIZED else 0
+    epilogue = _residual_epilogue(rng, outputs) if trunk else _threshold(rng, outputs)
     return Layer(
         name,
         side,
@@ -119,12 +125,16 @@ def _layer(
         stride=stride,
         binary=kind.binary,
         negation=kind.negation,
-        epilogue=_residual_epilogue(rng, outputs) if trunk else _threshold(rng, outputs),
+        epilogue=replace(epilogue, requantize=requantize),
         plane=plane,
-        vector=Vector.NONE if last else Vector.SIGN,
+        vector=vector,
         image=image,
         residual=residual,
     )
+
+
+def _vector(activation_bits: int) -> Vector:
+    return Vector.SIGN if activation_bits == _SIGN_BITS else Vector.REQUANTIZED
 
 
 def _threshold(rng: np.random.Generator, outputs: int) -> Epilogue:
