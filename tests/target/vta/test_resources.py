@@ -37,7 +37,8 @@ def test_the_pynq_z2_is_large_enough():
     (made,) = [row for row in rows if row["module"] == "accelerator"]
     used = Resources.of(made["cells"])
 
-    assert made["parameters"] == parameters(load_configuration("pynq-z2"))
+    given = parameters(load_configuration("pynq-z2"))
+    assert made["parameters"] == {name: given[name] for name in given if name != "IDENTITY"}
     assert used.lut <= 0.8 * XC7Z020.lut
     assert used.ff <= XC7Z020.ff
     assert used.bram36 <= 0.9 * XC7Z020.bram36

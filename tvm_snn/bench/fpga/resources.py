@@ -19,7 +19,7 @@ class ModuleRow:
 
     module: str
     parameters: Mapping[str, int]
-    """Of the whole configuration."""
+    """Of the whole configuration, but for its identity."""
     cells: Mapping[str, int]
 
 
@@ -27,7 +27,7 @@ def module_rows(
     hardware: Configuration, modules: Mapping[str, Mapping[str, int]]
 ) -> list[ModuleRow]:
     """Return a row for each synthesised module."""
-    given = parameters(hardware)
+    given = {name: value for name, value in parameters(hardware).items() if name != "IDENTITY"}
     return [ModuleRow(name, given, dict(sorted(cells.items()))) for name, cells in modules.items()]
 
 

@@ -64,9 +64,9 @@ def stack(
 
     Between layers travel signs, or with 8 `activation_bits` requantised activations. With
     `trunk`, every layer also takes the trunk that the one before it stored, adds it as the zoo's
-    residual units do (scale, bias, shortcut, PReLU) and stores its own, int16; where the shape changes, and at the first layer, the shortcut comes from
-    outside: the 1x1 convolutions are not part of the stack. Layers are named
-    "stage.number channels@side".
+    residual units do (scale, bias, shortcut, PReLU) and stores its own, int16; where the shape
+    changes, and at the first layer, the shortcut comes from outside: the 1x1 convolutions are not
+    part of the stack. Layers are named "stage.number channels@side".
     """
     rng = np.random.default_rng(0)
     layers: list[Layer] = []
