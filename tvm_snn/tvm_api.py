@@ -24,6 +24,13 @@ import tvm.tirx.script.parser.entry
 import tvm_ffi
 from tvm import relax, tirx
 
+# A thread of TVM's pool that has nothing to do offers its processor to others so many times before
+# it sleeps, and TVM takes the number from the environment only. Its own 300,000 are a tenth of a
+# second on an idle machine; where others want the processor each offer lasts as long as their turn,
+# and the thread, and the end of its process, which waits for it, take minutes to hours. This is
+# half a millisecond: longer than a network's pauses between two parallel loops.
+os.environ.setdefault("TVM_THREAD_POOL_SPIN_COUNT", "1000")
+
 
 def register_op(name: str, doc: str) -> tvm.ir.Op:
     """Return the operator called `name`, registering it when it is new.

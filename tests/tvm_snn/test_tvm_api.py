@@ -1,6 +1,8 @@
 """The private corners of TVM."""
 
+import ctypes
 import inspect
+import os
 from typing import Any
 
 import pytest
@@ -40,3 +42,13 @@ def test_kernels_of_a_class_are_left_to_the_class() -> None:
 
     assert isinstance(Module, tvm.IRModule)
     assert isinstance(Module["kernel"], tvm.tirx.PrimFunc)
+
+
+def test_idle_threads_of_the_pool_sleep_soon() -> None:
+    # What TVM reads: the environment of C, not the copy that Python makes when it starts.
+    getenv = ctypes.CDLL(None).getenv
+    getenv.restype = ctypes.c_char_p
+    spins = getenv(b"TVM_THREAD_POOL_SPIN_COUNT")
+    assert spins is not None
+    assert spins.decode() == os.environ["TVM_THREAD_POOL_SPIN_COUNT"]
+    assert int(spins) <= 1000
