@@ -10,12 +10,13 @@ Every run leaves a JSON file in `results/` with its seed, its curves, its kernel
 
 import sys
 from pathlib import Path
+from typing import get_args
 
 import click
-from cases import NETWORKS, TAUS, cases, methods
+from cases import NETWORKS, TAUS, Activations, cases, methods
 from compiled import compile_and_compare
 from runs import Plan, read_results, run, write_result
-from tables import markdown
+from tables import keep_results, markdown
 
 from tvm_snn import SnnError
 from tvm_snn.training import load_data
@@ -31,15 +32,15 @@ def main(context: click.Context, out: Path, data_root: Path | None) -> None:
 
 
 @main.command("run")
-@click.option("--networks", multiple=True, type=click.Choice(list(NETWORKS)), default=["resnet"])
+@click.option("--networks", multiple=True, type=click.Choice(list(NETWORKS)), default=["small"])
 @click.option(
-    "--activations", multiple=True, type=click.Choice(["W1A1", "W1A32"]), default=["W1A1"]
+    "--activations", multiple=True, type=click.Choice(get_args(Activations)), default=["W1A1"]
 )
 @click.option("--tau", "taus", multiple=True, type=int, default=TAUS)
 @click.option("--only", multiple=True, help="Methods to run; all of them by default.")
 @click.option("--seeds", default=3)
 @click.option("--epochs", default=10)
-@click.option("--batch-size", default=128)
+@click.option("--batch-size", default=64)
 @click.option("--learning-rate", default=0.1)
 @click.option("--images", type=int, help="Train with the first so many images only.")
 @click.pass_obj
@@ -87,14 +88,22 @@ def measure_command(obj: tuple[Path, Path | None], images: int, rounds: int) -> 
 
 
 @main.command("table")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for the table and, as JSON, all runs with their curves.",
+)
 @click.pass_obj
-def table_command(obj: tuple[Path, Path | None]) -> None:
+def table_command(obj: tuple[Path, Path | None], keep: Path | None) -> None:
     """Print the results as Markdown."""
-    click.echo(markdown(_results(obj[0])))
+    results = _results(obj[0])
+    click.echo(markdown(results))
+    if keep is not None:
+        keep_results(results, keep)
 
 
 @main.command("pictures")
-@click.option("--network", default="resnet")
+@click.option("--network", default="small")
 @click.option("--activations", default="W1A1")
 @click.option("--size", default="tau 5", help="Of the sub-bit networks in the kernel pictures.")
 @click.pass_obj

@@ -1,8 +1,12 @@
 """The table of results: a row for each method, over its seeds."""
 
+import json
 import statistics
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
+
+from tvm_snn.files import replacing
 
 Result = dict[str, Any]
 
@@ -52,3 +56,29 @@ def markdown(results: list[Result]) -> str:
             )
         )
     return "\n\n".join(parts)
+
+
+def keep_results(results: list[Result], folder: Path) -> None:
+    """Write `fashion-mnist.md`, the tables, and `fashion-mnist.json`, all of the runs.
+
+    The JSON has what a result has but for the kernels of every epoch, which are large.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = [{k: v for k, v in result.items() if k != "kernels"} for result in results]
+    dates = sorted(result["date"] for result in results)
+    seeds = sorted({result["seed"] for result in results})
+    text = (
+        "# Methods of training on Fashion-MNIST\n\n"
+        "Made by `python experiments/fashion_mnist.py run` and `table`. "
+        f"{len(results)} runs with seeds {', '.join(map(str, seeds))}, done from {dates[0]} to "
+        f"{dates[-1]} with PyTorch {results[0]['torch']} on {results[0]['machine']}. Accuracy is "
+        "that on the 10,000 test images after the last epoch, Mbit and Bit-OPs are those of the "
+        "binarised layers.\n\n"
+    )
+    contents = {
+        "fashion-mnist.md": text + markdown(results) + "\n",
+        "fashion-mnist.json": json.dumps(runs, indent=1) + "\n",
+    }
+    for name, content in contents.items():
+        with replacing(folder / name) as temporary:
+            Path(temporary).write_text(content)

@@ -39,7 +39,7 @@ def results(folder):
 
 
 def test_results_hold_what_a_table_needs(results):
-    assert results.keys() == {"resnet-W1A1-bnn-seed0", "resnet-W1A1-refined-tau4-seed0"}
+    assert results.keys() == {"small-W1A1-bnn-seed0", "small-W1A1-refined-tau4-seed0"}
     bnn, refined = (results[key] for key in sorted(results))
     weights = 9 * (2 * 16 * 16 + 16 * 32 + 32 * 32 + 32 * 64 + 64 * 64)
     assert bnn["binary_bits"] == weights
@@ -63,12 +63,22 @@ def test_what_is_done_is_not_done_again(folder, results):
 
 
 def test_the_table_has_mean_and_spread(results):
-    first = results["resnet-W1A1-bnn-seed0"] | {"accuracy": 0.5}
+    first = results["small-W1A1-bnn-seed0"] | {"accuracy": 0.5}
     second = first | {"seed": 1, "accuracy": 0.6, "compiled": {"microseconds_median": 123.4}}
-    text = markdown([first, second, results["resnet-W1A1-refined-tau4-seed0"]])
+    text = markdown([first, second, results["small-W1A1-refined-tau4-seed0"]])
     assert "| bnn |  | 55.00 | 50.00-60.00 | 2 | 0.074 |" in text
     assert "| 123 |" in text
     assert "| refined | tau 4 |" in text
+
+
+def test_the_table_is_kept_with_all_runs_and_their_curves(folder, results):
+    printed = experiment(folder, "table", "--keep", folder / "kept")
+    text = (folder / "kept/fashion-mnist.md").read_text()
+    assert printed.strip() in text
+    assert "2 runs with seeds 0" in text
+    runs = json.loads((folder / "kept/fashion-mnist.json").read_text())
+    assert {run["key"] for run in runs} == results.keys()
+    assert all(len(run["epochs"]) == 2 and "kernels" not in run for run in runs)
 
 
 def test_pictures_are_drawn(folder, results):
@@ -84,20 +94,21 @@ def test_pictures_are_drawn(folder, results):
 
 @pytest.mark.slow
 def test_compiled_networks_are_compared(folder, results):
-    (folder / "out/results/resnet-W1A1-refined-tau4-seed0.json").rename(folder / "kept.json")
+    (folder / "out/results/small-W1A1-refined-tau4-seed0.json").rename(folder / "kept.json")
     experiment(folder, "measure", "--images", 10, "--rounds", 3)
-    (folder / "kept.json").rename(folder / "out/results/resnet-W1A1-refined-tau4-seed0.json")
-    path = folder / "out/results/resnet-W1A1-bnn-seed0.json"
+    (folder / "kept.json").rename(folder / "out/results/small-W1A1-refined-tau4-seed0.json")
+    path = folder / "out/results/small-W1A1-bnn-seed0.json"
     compiled = json.loads(path.read_text())["compiled"]
     assert compiled["images"] == 10
     assert compiled["classes_differ"] == 0
+    assert compiled["logits_differ"] == compiled["differences_with_ties"]
     assert compiled["accuracy"] == compiled["accuracy_torch"]
     assert len(results) == 2
 
 
 def test_methods_cover_the_paper_and_what_goes_beyond():
     keys = [method.key for method in methods((5, 3))]
-    assert len(keys) == len(set(keys)) == 2 + 2 * 7 + 3
+    assert len(keys) == len(set(keys)) == 2 + 2 * 8 + 3
     assert {"float", "bnn", "uniform-tau5", "codewords-tau3", "paired-K64"} <= set(keys)
     planned = list(cases(("resnet",), ("W1A1",), (5,), 2, ("bnn", "paired")))
     assert [case.seed for case in planned] == [0] * 4 + [1] * 4

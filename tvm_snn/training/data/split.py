@@ -70,6 +70,13 @@ class TensorSplit(Split):
         part.images, part.labels = self.images[:count], self.labels[:count]
         return part
 
+    def last_as_test(self, count: int) -> "TensorSplit":
+        """The last `count` images as they are, to test with what was trained on others."""
+        part = copy.copy(self)
+        part.images, part.labels = self.images[-count:], self.labels[-count:]
+        part._padding = None
+        return part
+
     def batch(self, indices: Sequence[int], generator: torch.Generator) -> Batch:
         """Normalise the images, after shifting and flipping them where that was asked for."""
         chosen = torch.as_tensor(indices)

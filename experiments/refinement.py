@@ -1,0 +1,77 @@
+"""How much gradient should flip an entry of a kernel in short training?
+
+    python experiments/refinement.py
+
+Trains the network `small` at tau 3 with random subsets and with refined ones of several `start` and
+`threshold`, on 10,000 images of Fashion-MNIST for 8 epochs, and prints the accuracy on 6,000 other
+training images: what is chosen here is not chosen by the test images.
+"""
+
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import click
+import torch
+from cases import SHAPE
+from networks import small_resnet
+
+from tvm_snn.nn import SubBitLayer
+from tvm_snn.nn.subsets import PolicyFactory, RefinedSubset
+from tvm_snn.training import Data, Settings, TensorSplit, Training, load_data
+
+SETTINGS: tuple[tuple[float, float], ...] = (
+    (0.1, 0.001),
+    (0.1, 0.05),
+    (0.3, 0.001),
+    (0.3, 0.15),
+    (0.3, 0.3),
+)
+"""`start` and `threshold`."""
+HELD_OUT = 6000
+
+
+def split(data: Data, images: int) -> Data:
+    """The first `images` of the training images, and the last `HELD_OUT` to test with."""
+    train = data.train
+    assert isinstance(train, TensorSplit)
+    return Data(train.first(images), train.last_as_test(HELD_OUT), data.classes, data.shape)
+
+
+def accuracy_and_moved(
+    data: Data, policy: str | PolicyFactory, tau: int, epochs: int, seed: int
+) -> tuple[float, float, float]:
+    """Held-out accuracy and loss, and the share of the subsets' entries that changed."""
+    model = small_resnet(tau, policy, seed=seed, input_shape=SHAPE)
+    model.to(memory_format=torch.channels_last)
+    layers = [layer for layer in model.modules() if isinstance(layer, SubBitLayer)]
+    start = [layer.subset.clone() for layer in layers]
+    settings = Settings("paper", epochs, batch_size=64, learning_rate=0.1, seed=seed)
+    with tempfile.TemporaryDirectory() as folder:
+        last = Training(model, data, settings, Path(folder)).run()[-1]
+    changed = [(layer.subset != old).flatten() for layer, old in zip(layers, start, strict=True)]
+    return last.test_accuracy, last.test_loss, float(torch.cat(changed).float().mean())
+
+
+@click.command(context_settings={"show_default": True})
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where Debian's files are not.")
+@click.option("--tau", default=3)
+@click.option("--images", default=10000)
+@click.option("--epochs", default=8)
+@click.option("--seeds", default=1)
+def main(data_root: Path | None, tau: int, images: int, epochs: int, seeds: int) -> None:
+    """Compare settings of refinement on held-out training images."""
+    data = split(load_data("fashion-mnist", data_root), images)
+    policies: dict[str, str | PolicyFactory] = {"random": "vanilla", "defaults": "refined"}
+    for start, threshold in SETTINGS:
+        policies[f"start {start}, threshold {threshold}"] = partial(
+            RefinedSubset, period=1, start=start, threshold=threshold
+        )
+    for seed in range(seeds):
+        for name, policy in policies.items():
+            accuracy, loss, moved = accuracy_and_moved(data, policy, tau, epochs, seed)
+            click.echo(f"seed {seed}, {name}: {accuracy:.2%}, loss {loss:.3f}, changed {moved:.1%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The network that methods are compared on."""
+
+import pytest
+import torch
+from cases import methods
+from networks import small_resnet
+
+from tvm_snn.nn import BinarizedLayer, SubBitLayer, UniformActivation
+
+
+def test_all_methods_start_from_the_same_weights_and_drawn_subsets():
+    start = {name: p.clone() for name, p in small_resnet(tau=None, seed=3).named_parameters()}
+    drawn = {}
+    for method in methods((4,)):
+        if method.size == "tau 4":
+            model = small_resnet(seed=3, **dict(method.options))
+            parameters = dict(model.named_parameters())
+            assert all(torch.equal(value, parameters[name]) for name, value in start.items())
+            layers = [layer for layer in model.modules() if isinstance(layer, SubBitLayer)]
+            drawn[method.name] = [layer.subset for layer in layers]
+    drawn.pop("uniform")
+    # It has half of them and their negatives.
+    drawn.pop("negation-closed")
+    assert len(drawn) == 6
+    for subsets in drawn.values():
+        for subset, expected in zip(subsets, drawn["vanilla"], strict=True):
+            assert torch.equal(subset, expected)
+
+
+def test_seeds_differ():
+    first, second = (small_resnet(seed=seed).state_dict() for seed in (0, 1))
+    assert not torch.equal(first["units.0.conv.weight"], second["units.0.conv.weight"])
+    assert not torch.equal(first["classifier.weight"], second["classifier.weight"])
+    assert not torch.equal(
+        first["units.0.conv.policy.subset"], second["units.0.conv.policy.subset"]
+    )
+
+
+@pytest.mark.parametrize(("activations", "bits"), [("W1A2", 2), ("W1A32", None)])
+def test_activations_may_have_more_bits(activations, bits):
+    model = small_resnet(activations=activations, width=8)
+    assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
+    assert sum(isinstance(module, BinarizedLayer) for module in model.modules()) == 6
+    found = [module.bits for module in model.modules() if isinstance(module, UniformActivation)]
+    assert found == ([] if bits is None else [bits] * 6)

@@ -1,0 +1,27 @@
+"""The comparison of settings of refinement, on a few images."""
+
+import refinement
+import torch
+from click.testing import CliRunner
+
+from tests.tvm_snn.training import tiny
+from tvm_snn.training import load_data
+
+
+def test_settings_are_compared_on_images_that_are_not_trained_on(tmp_path, monkeypatch):
+    tiny.write_fashion_mnist(tmp_path, 100, 5)
+    monkeypatch.setattr(refinement, "HELD_OUT", 30)
+    data = load_data("fashion-mnist", tmp_path)
+    part = refinement.split(data, 64)
+    assert (len(part.train), len(part.test)) == (64, 30)
+    assert torch.equal(part.test.images, data.train.images[70:])
+    twice = [part.test.batch([3], torch.Generator().manual_seed(seed))[0] for seed in (0, 1)]
+    assert torch.equal(*twice)
+
+    monkeypatch.setattr(refinement, "SETTINGS", ((1e-9, 1e-9), (0.3, 0.3)))
+    options = ["--data-root", str(tmp_path), "--images", "64", "--epochs", "2"]
+    result = CliRunner().invoke(refinement.main, options)
+    assert result.exit_code == 0, result.output
+    changed = [float(line.split()[-1].rstrip("%")) for line in result.stdout.splitlines()]
+    assert changed[:2] == [0, 0]
+    assert changed[2] > changed[3] == 0
