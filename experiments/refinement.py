@@ -39,7 +39,7 @@ def split(data: Data, images: int) -> Data:
 
 
 def accuracy_and_moved(
-    data: Data, policy: str | PolicyFactory, tau: int, epochs: int, seed: int
+    data: Data, policy: str | PolicyFactory, tau: int | None, epochs: int, seed: int
 ) -> tuple[float, float, float]:
     """Held-out accuracy and loss, and the share of the subsets' entries that changed."""
     model = small_resnet(tau, policy, seed=seed, input_shape=SHAPE)
@@ -49,8 +49,9 @@ def accuracy_and_moved(
     settings = Settings("paper", epochs, batch_size=64, learning_rate=0.1, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         last = Training(model, data, settings, Path(folder)).run()[-1]
-    changed = [(layer.subset != old).flatten() for layer, old in zip(layers, start, strict=True)]
-    return last.test_accuracy, last.test_loss, float(torch.cat(changed).float().mean())
+    pairs = zip(layers, start, strict=True)
+    changed = [float(entry) for layer, old in pairs for entry in (layer.subset != old).flatten()]
+    return last.test_accuracy, last.test_loss, sum(changed) / max(len(changed), 1)
 
 
 @click.command(context_settings={"show_default": True})
@@ -62,14 +63,20 @@ def accuracy_and_moved(
 def main(data_root: Path | None, tau: int, images: int, epochs: int, seeds: int) -> None:
     """Compare settings of refinement on held-out training images."""
     data = split(load_data("fashion-mnist", data_root), images)
-    policies: dict[str, str | PolicyFactory] = {"random": "vanilla", "defaults": "refined"}
+    policies: dict[str, str | PolicyFactory] = {
+        "1 bit": "",
+        "random": "vanilla",
+        "defaults": "refined",
+    }
     for start, threshold in SETTINGS:
         policies[f"start {start}, threshold {threshold}"] = partial(
             RefinedSubset, period=1, start=start, threshold=threshold
         )
     for seed in range(seeds):
         for name, policy in policies.items():
-            accuracy, loss, moved = accuracy_and_moved(data, policy, tau, epochs, seed)
+            accuracy, loss, moved = accuracy_and_moved(
+                data, policy, tau if policy else None, epochs, seed
+            )
             click.echo(f"seed {seed}, {name}: {accuracy:.2%}, loss {loss:.3f}, changed {moved:.1%}")
 
 

@@ -23,5 +23,5 @@ def test_settings_are_compared_on_images_that_are_not_trained_on(tmp_path, monke
     result = CliRunner().invoke(refinement.main, options)
     assert result.exit_code == 0, result.output
     changed = [float(line.split()[-1].rstrip("%")) for line in result.stdout.splitlines()]
-    assert changed[:2] == [0, 0]
-    assert changed[2] > changed[3] == 0
+    assert changed[:3] == [0, 0, 0]
+    assert changed[3] > changed[4] == 0
