@@ -35,7 +35,7 @@ NO_SERVER = "no server with the key "
 """How the message starts when all servers are gone or busy."""
 WRONG_SERVER = "a server with the key "
 """How the message starts when a server is no machine that the kernels are for."""
-_FREE_SECONDS = 30
+_ATTEMPTS = 2
 _TOLERANCE = 1e-4
 _WARM = EvaluatorConfig(number=1, repeat=1, min_repeat_ms=4)
 _COLD = EvaluatorConfig(number=1, repeat=3, min_repeat_ms=0)
@@ -108,25 +108,29 @@ def evaluate_remotely(
     return [min(Kernel(library, device, operands[0]).seconds(config))]
 
 
-def connect(config: RPCConfig, *, requirements: Requirements) -> rpc.RPCSession:
-    """Return a session on a free server; TuningError when there is none in time.
+def connect(config: RPCConfig, *, requirements: Requirements, patience: float) -> rpc.RPCSession:
+    """Return a session on a free server; TuningError when there is none in `patience` seconds.
 
     Also when it is a machine that kernels with these requirements do not run on; a server of TVM's
-    own cannot be asked. The tracker would let us wait for ever when the last server has died.
+    own cannot be asked. The tracker would let us wait for ever when the last server has died, and
+    so would a server that is suspended: it still takes connections, but never answers. The tracker
+    gives it out once only, so that the next attempt gets another.
     """
-    try:
-        session = within(_FREE_SECONDS, config.connect_server)
-    except TimeoutError:
-        reason = f"none was free for {_FREE_SECONDS} s"
-    except Exception as error:
-        # A tracker or server that died: TVM raises one of several exceptions.
-        reason = last_line(str(error))
-    else:
-        machine = ask_machine(session.get_function)
-        misfit = requirements.misfit(machine) if machine else None
-        if misfit is None:
-            return session
-        raise TuningError(f"{WRONG_SERVER}{config.tracker_key!r} is of another kind: {misfit}")
+    for _ in range(_ATTEMPTS):
+        try:
+            session = within(patience, config.connect_server)
+        except TimeoutError:
+            reason = f"in {patience:g} s none was free, or the one that was did not answer"
+        except Exception as error:
+            # A tracker or server that died: TVM raises one of several exceptions.
+            reason = last_line(str(error))
+            break
+        else:
+            machine = ask_machine(session.get_function)
+            misfit = requirements.misfit(machine) if machine else None
+            if misfit is None:
+                return session
+            raise TuningError(f"{WRONG_SERVER}{config.tracker_key!r} is of another kind: {misfit}")
     raise TuningError(f"{NO_SERVER}{config.tracker_key!r} was to be had: {reason}")
 
 

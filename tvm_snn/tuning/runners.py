@@ -24,6 +24,7 @@ from .evaluate import Times, last_line
 LOCAL = "local"
 _RPC = re.compile(r"rpc://(?P<host>[^:/]+|\[[^\]]+\]):(?P<port>\d+)/(?P<key>[^/]+)")
 _ANSWER_SECONDS = 10
+_FREE_SECONDS = 30
 _SESSION_SECONDS = 60
 _RUN_SECONDS = 60
 _VANISHED_SECONDS = 2 * _SESSION_SECONDS
@@ -91,7 +92,9 @@ def make_runner(place: Place, threads: int, requirements: Requirements) -> PyRun
     runner = RPCRunner(
         place.tracker,
         evaluator_config=_SEARCH,
-        f_create_session=partial(evaluate.connect, requirements=requirements),
+        f_create_session=partial(
+            evaluate.connect, requirements=requirements, patience=_FREE_SECONDS
+        ),
         f_alloc_argument=evaluate.allocate_remotely,
         f_run_evaluator=partial(evaluate.evaluate_remotely, threads=threads),
         max_workers=place.servers,
@@ -115,7 +118,9 @@ class Comparer:
         self._place, self._threads = place, threads
         tracker = place.tracker
         self._connection = (
-            partial(evaluate.connect, tracker, requirements=requirements) if tracker else None
+            partial(evaluate.connect, tracker, requirements=requirements, patience=_FREE_SECONDS)
+            if tracker
+            else None
         )
         self._pool = PopenPoolExecutor(
             max_workers=1,

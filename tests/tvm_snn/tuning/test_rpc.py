@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from tests.serving import SERVE
 from tests.tvm_snn.tuning.layers import network
 from tvm_snn.errors import TuningError
-from tvm_snn.tuning import tune
+from tvm_snn.machine import Requirements
+from tvm_snn.target import parse_target
+from tvm_snn.tuning import evaluate, tune
 from tvm_snn.tuning.builder import Builders
 from tvm_snn.tuning.runners import parse_place
 
@@ -135,3 +138,42 @@ def test_two_servers_measure_and_one_may_die(
     second = tune(model, example_inputs=inputs, records=records, trials=4, runner=farm.runner)
     assert [layer.measured for layer in second.layers] == [4]
     assert second.faults == ()
+
+
+class Suspended:
+    """A tracker that gives out a server which never answers, then one that does."""
+
+    tracker_key = KEY
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def connect_server(self) -> Any:
+        self.asked += 1
+        if self.asked == 1:
+            time.sleep(3600)
+        return SimpleNamespace(get_function=_no_function)
+
+
+def _no_function(_name: str) -> Any:
+    raise AttributeError("a server of TVM's own cannot be asked")
+
+
+def test_a_suspended_server_is_passed_over() -> None:
+    requirements = Requirements.of(parse_target("host"), "")
+    tracker: Any = Suspended()
+    assert evaluate.connect(tracker, requirements=requirements, patience=0.2)
+    assert tracker.asked == 2
+
+
+def test_servers_that_are_all_suspended_are_an_error() -> None:
+    class All(Suspended):
+        def connect_server(self) -> Any:
+            time.sleep(3600)
+
+    tracker: Any = All()
+    requirements = Requirements.of(parse_target("host"), "")
+    with pytest.raises(
+        TuningError, match=r"'board' was to be had: in 0\.1 s none was free, or the"
+    ):
+        evaluate.connect(tracker, requirements=requirements, patience=0.1)
