@@ -52,7 +52,10 @@ def test_a_network_of_every_kind_of_layer(board: tvm_snn.Board) -> None:
     ("model", "layers"),
     [
         pytest.param(functools.partial(zoo.resnet20, tau=5), 18, id="resnet20"),
-        pytest.param(functools.partial(zoo.resnet18, tau=6, unit=2), 16, id="resnet18-pairs"),
+        # Wide enough for whole registers of channels and of outputs.
+        pytest.param(
+            functools.partial(zoo.resnet20, tau=6, unit=2, width=32, depth=1), 3, id="pairs"
+        ),
     ],
 )
 def test_residual_networks(board: tvm_snn.Board, model, layers: int) -> None:

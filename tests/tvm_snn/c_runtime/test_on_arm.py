@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import tvm
 from numpy.typing import NDArray
 
 from tests.compiled import small_inputs, small_module
+from tests.emulation.python import run_capi
 from tests.networks.exact import exact_image, make_exact
 from tests.tvm_snn.c_runtime import programs
 from tvm_snn import compiler, zoo
@@ -21,24 +23,34 @@ from tvm_snn.reference import evaluate
 from tvm_snn.relay_passes.lower import Lowered
 from tvm_snn.target import parse_target
 
-TARGETS = {"llvm -mcpu=cortex-a72": programs.aarch64, "pynq-z2": programs.armv7}
-CPUS = {"llvm -mcpu=cortex-a72": "cortex-a72", "pynq-z2": "cortex-a9"}
-both = pytest.mark.parametrize("target", TARGETS)
+TARGETS = {
+    "llvm -mcpu=cortex-a72": programs.aarch64,
+    "raspberry-pi-3": programs.aarch64,
+    "pynq-z2": programs.armv7,
+}
+CPUS = {
+    "llvm -mcpu=cortex-a72": "cortex-a72",
+    "raspberry-pi-3": "cortex-a53",
+    "pynq-z2": "cortex-a9",
+}
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def resnet20() -> Detected:
-    """A whole sub-bit ResNet-20, W1A1, whose floats are exact."""
-    return detect(make_exact(zoo.resnet20(tau=4)), (exact_image(1, 3, 32, 32),))
-
-
-@pytest.fixture
-def build(monkeypatch):
+def build() -> Iterator[Callable[[Detected, str], Artifact]]:
     """Build artifacts without the machine code for TVM, which the C library has no use for."""
-    monkeypatch.setattr(compiler, "_lower", lambda *_: Lowered(None, ()))
-    monkeypatch.setattr(compiler, "link", lambda *_: Library(b"", ""))
-    return lambda detected, target: compiler.build(detected, parse_target(target))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(compiler, "_lower", lambda *_: Lowered(None, ()))
+        monkeypatch.setattr(compiler, "link", lambda *_: Library(b"", ""))
+        yield lambda detected, target: compiler.build(detected, parse_target(target))
+
+
+@pytest.fixture(scope="module", params=["raspberry-pi-3", "pynq-z2"])
+def small(request, build, tmp_path_factory) -> tuple[str, Artifact, CLibrary]:
+    """Dense, sub-bit and binary layers, float activations among them, for a target."""
+    artifact = build(detect(small_module()), request.param)
+    folder = tmp_path_factory.mktemp(request.param)
+    return request.param, artifact, export_c(artifact, folder / "net.so")
 
 
 def reference(artifact: Artifact, arrays: list[NDArray]) -> tuple[NDArray, ...]:
@@ -50,6 +62,12 @@ def reference(artifact: Artifact, arrays: list[NDArray]) -> tuple[NDArray, ...]:
 def run(artifact: Artifact, target: str, arrays: list[NDArray], folder: Path) -> list[NDArray]:
     library = export_c(artifact, folder / "net.so")
     check_symbols(library)
+    return run_static(artifact, library, target, arrays)
+
+
+def run_static(
+    artifact: Artifact, library: CLibrary, target: str, arrays: list[NDArray]
+) -> list[NDArray]:
     machine = TARGETS[target](CPUS[target])
     return programs.run_library(library, artifact.outputs, arrays, machine)
 
@@ -71,17 +89,15 @@ def check_symbols(library: CLibrary) -> None:
     assert max(map(int, versions)) <= 28
 
 
-@both
-def test_a_sub_bit_network_is_bit_exact(
-    target: str, resnet20: Detected, build, tmp_path: Path
-) -> None:
-    artifact = build(resnet20, target)
+def test_resnet20_is_bit_exact_on_64_bits(build, tmp_path: Path) -> None:
+    target = "llvm -mcpu=cortex-a72"
+    artifact = build(detect(make_exact(zoo.resnet20(tau=4)), (exact_image(1, 3, 32, 32),)), target)
     image = exact_image(1, 3, 32, 32, seed=1).numpy()
     (found,) = run(artifact, target, [image], tmp_path)
     np.testing.assert_array_equal(found, reference(artifact, [image])[0])
 
 
-def test_resnet18_is_bit_exact(build, tmp_path: Path) -> None:
+def test_resnet18_is_bit_exact_on_32_bits(build, tmp_path: Path) -> None:
     model = make_exact(zoo.resnet18(tau=5), threshold=2.0**-9)
     artifact = build(detect(model, (exact_image(1, 3, 64, 64),)), "pynq-z2")
     image = exact_image(1, 3, 64, 64, seed=1).numpy()
@@ -90,12 +106,20 @@ def test_resnet18_is_bit_exact(build, tmp_path: Path) -> None:
     assert len(np.unique(found)) > 100
 
 
-@both
-def test_layers_of_every_kind(target: str, build, tmp_path: Path) -> None:
-    """Dense, sub-bit and binary layers, float activations among them, which may round."""
-    artifact = build(detect(small_module()), target)
+def test_layers_of_every_kind(small: tuple[str, Artifact, CLibrary]) -> None:
+    """Floats may round."""
+    target, artifact, library = small
     arrays = list(small_inputs())
     for found, right in zip(
-        run(artifact, target, arrays, tmp_path), reference(artifact, arrays), strict=True
+        run_static(artifact, library, target, arrays), reference(artifact, arrays), strict=True
     ):
         np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-5 * np.abs(right).max())
+
+
+def test_python_on_a_board_gives_the_same_bits(small: tuple[str, Artifact, CLibrary]) -> None:
+    """The shared library through ctypes, where there is no TVM, and the static one in a program."""
+    target, artifact, library = small
+    arrays = list(small_inputs(seed=1))
+    found = run_capi(library.shared, arrays, len(artifact.outputs), CPUS[target])
+    for mine, right in zip(found, run_static(artifact, library, target, arrays), strict=True):
+        assert mine.tobytes() == right.tobytes()

@@ -18,7 +18,7 @@ def link(machine: Machine, folder: Path, source: str, code: bytes) -> Path:
     main, kernels = folder / "main.c", folder / "kernels.o"
     main.write_text(source)
     kernels.write_bytes(code)
-    return _compile(machine, folder, ["-O1", main, kernels])
+    return _link(machine, folder, ["-O1", main, kernels])
 
 
 def compile_program(
@@ -33,23 +33,25 @@ def compile_program(
     `defined` are its macros; the header of a static `library` lies beside it. Raises SnnError
     when the compiler is missing or fails.
     """
+    code = folder / "program.o"
     macros = [f"-D{name}={value}" for name, value in defined.items()]
+    headers = [] if library is None else [f"-I{library.parent}"]
     cpu = f"-mcpu={machine.cpu.replace('-', '_')}"
-    arguments: list[str | Path] = ["-O2", cpu, *macros, source]
-    if library is not None:
-        arguments += [f"-I{library.parent}", library, "-lm"]
-    return _compile(machine, folder, arguments)
+    _zig(machine, ["-c", "-O2", cpu, *macros, *headers, source, "-o", code])
+    return _link(machine, folder, [code] if library is None else [code, library, "-lm"])
 
 
-def _compile(machine: Machine, folder: Path, arguments: Sequence[str | Path]) -> Path:
+def _link(machine: Machine, folder: Path, arguments: Sequence[str | Path]) -> Path:
     program = folder / "program"
-    command = [sys.executable, "-m", "ziglang", "cc", *machine.linker_target, "-static", "-s", "-w"]
-    result = subprocess.run(
-        [*command, "-o", program, *arguments], capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        raise SnnError(f"Linking for {machine.cpu} failed:\n{result.stderr.strip()}")
+    _zig(machine, ["-static", "-s", *arguments, "-o", program])
     return program
+
+
+def _zig(machine: Machine, arguments: Sequence[str | Path]) -> None:
+    command = [sys.executable, "-m", "ziglang", "cc", *machine.linker_target, "-w", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SnnError(f"Making a program for {machine.cpu} failed:\n{result.stderr.strip()}")
 
 
 def emulate(

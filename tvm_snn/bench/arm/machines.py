@@ -27,10 +27,11 @@ class Machine:
 
     @property
     def linker_target(self) -> list[str]:
-        """Options that make `zig cc` link for it: statically, so that nothing else is needed."""
-        if self.wide:
-            return ["-target", "aarch64-linux-musl"]
-        return ["-target", "arm-linux-musleabihf", f"-mcpu={self.cpu.replace('-', '_')}"]
+        """Options that make `zig cc` link for it: statically, so that nothing else is needed.
+
+        They do not name the processor: zig would compile a C library for each.
+        """
+        return ["-target", "aarch64-linux-musl" if self.wide else "arm-linux-musleabihf"]
 
     @property
     def emulator(self) -> str:
