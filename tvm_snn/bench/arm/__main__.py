@@ -14,6 +14,7 @@ from ...version import __version__
 from ..layers_of_resnet18 import Layer, layers_named
 from ..results import write_results
 from ..table import Table
+from .inner_loops import LoopRow, loop_rows, loop_table
 from .kernels import KINDS, baselines, ours
 from .machines import MACHINES, Machine
 from .networks import networks
@@ -34,14 +35,20 @@ from .tools import llvm_tool
 )
 @click.option("--networks", "whole", is_flag=True, help="Whole networks instead of layers.")
 @click.option(
+    "--inner-loops",
+    "loops",
+    is_flag=True,
+    help="Loops written by hand, with and without dot products, instead of layers.",
+)
+@click.option(
     "-o",
     "--output",
     default="benchmarks/results",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for arm.json and arm.md, or arm_networks.json and arm_networks.md.",
+    help="Folder for arm.json and arm.md, or those of arm_networks or arm_inner_loops.",
 )
-def main(layers: str, cpus: tuple[str, ...], whole: bool, output: Path) -> None:
+def main(layers: str, cpus: tuple[str, ...], whole: bool, loops: bool, output: Path) -> None:
     """Count and model what the binary convolutions of ResNet-18 take on ARM processors.
 
     No board is measured: qemu counts how often each block of instructions runs, and llvm-mca times
@@ -51,8 +58,12 @@ def main(layers: str, cpus: tuple[str, ...], whole: bool, output: Path) -> None:
     console = Console(markup=False, highlight=False)
     console.width = console.width if console.is_terminal else 160
     machines = [MACHINES[cpu] for cpu in cpus]
-    rows: Sequence[Row | NetworkRow]
-    if whole:
+    rows: Sequence[Row | NetworkRow | LoopRow]
+    if loops:
+        name = "arm_inner_loops"
+        rows = loop_rows()
+        shown = [loop_table(rows)]
+    elif whole:
         name = "arm_networks"
         rows, shown = _count_networks(console, machines)
     else:
@@ -105,7 +116,7 @@ def _facts() -> dict[str, str]:
     )
     version = next(line.strip() for line in said.stdout.splitlines() if "version" in line)
     return {
-        "measured": "nothing: instructions counted by qemu, cycles modelled by llvm-mca",
+        "measured": "nothing: cycles are modelled by llvm-mca, instructions counted by qemu",
         "llvm-mca": version,
         "tvm_snn": f"{__version__}, kernels {KERNELS}",
     }
