@@ -16,7 +16,8 @@ LINE_MASK = (1 << 14) - 1
 def load(given: Instruction, memories: Memories, hardware: Configuration) -> None:
     """Execute LOAD."""
     memory, count = Memory(given["memory"]), given["count"]
-    check_alignment(given["address"], hardware)
+    if memory is Memory.INDEX and not 1 <= given["planes"] <= hardware.index_bits:
+        raise TrapError(Trap.FIELD, f"{given['planes']} index planes of {hardware.index_bits}")
     memory_of: dict[Memory, np.ndarray] = {
         Memory.SUBSET: memories.subset,
         Memory.INDEX: memories.indices,
@@ -25,6 +26,7 @@ def load(given: Instruction, memories: Memories, hardware: Configuration) -> Non
     }
     target = memory_of[memory]
     lines = lines_of(target, given["line"], count, memory.name.lower())
+    check_alignment(given["address"], hardware)
     size = line_bytes(memory, hardware, given["planes"])
     data = memories.dram_slice(given["address"], count * size).reshape(count, size)
     if memory is Memory.SUBSET:
@@ -38,8 +40,6 @@ def load(given: Instruction, memories: Memories, hardware: Configuration) -> Non
 
 
 def _indices(data: np.ndarray, hardware: Configuration, planes: int) -> np.ndarray:
-    if not 1 <= planes <= hardware.index_bits:
-        raise TrapError(Trap.FIELD, f"{planes} index planes of {hardware.index_bits}")
     bits = np.unpackbits(
         data.reshape(len(data), planes, plane_bytes(hardware)), axis=-1, bitorder="little"
     )

@@ -13,9 +13,9 @@ from .trap import Trap, TrapError
 
 def store_planes(given: Instruction, memories: Memories, hardware: Configuration) -> None:
     """Execute STPLN."""
-    check_alignment(given["address"], hardware)
     kind, count = Plane(given["plane"]), given["count"]
     lines = memories.planes[lines_of(memories.planes, given["line"], count, "plane")]
+    check_alignment(given["address"], hardware)
     numbers = lines.astype("<i4" if kind is Plane.ACCUMULATOR else "<i2")
     size = result_bytes(kind, hardware)
     padded = np.zeros((count, size // numbers.itemsize), numbers.dtype)
@@ -25,8 +25,8 @@ def store_planes(given: Instruction, memories: Memories, hardware: Configuration
 
 def store_vectors(given: Instruction, memories: Memories, hardware: Configuration) -> None:
     """Execute STVEC."""
-    check_alignment(given["address"], hardware)
     lines = memories.vectors[lines_of(memories.vectors, given["line"], given["count"], "vector")]
+    check_alignment(given["address"], hardware)
     size = given["count"] * vector_bytes(hardware)
     memories.dram_slice(given["address"], size)[:] = pack_vectors(lines, hardware).reshape(-1)
 
