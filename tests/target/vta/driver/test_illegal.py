@@ -14,12 +14,19 @@ from tvm_snn.target.vta.isa.encoding import (
     encode,
     instruction,
 )
-from tvm_snn.target.vta.isa.fields import Field
 from tvm_snn.target.vta.isa.instruction_set import (
+    ALU,
+    BINARY_CONV,
     FINISH,
+    GATHER,
     INSTRUCTIONS,
+    KEEP_VECTORS,
+    LOAD,
     LOAD_ACTIVATIONS,
+    RESPOND,
     SHAPE,
+    STORE_PLANES,
+    STORE_VECTORS,
 )
 from tvm_snn.target.vta.simulator.functional_device import FunctionalDevice
 from tvm_snn.target.vta.simulator.rtl_device import RtlDevice
@@ -29,7 +36,6 @@ pytestmark = pytest.mark.slow
 TINY = load_configuration("tiny")
 MEMORY = np.zeros(1 << 12, np.uint8)
 END = encode([instruction(FINISH)])
-SQUARE = instruction(SHAPE, stride=1, height=6, width=6, out_width=4, pitch=12)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +55,6 @@ def outcome(accelerator, code):
     return Trap.NONE
 
 
-def words(draw, bits):
-    """Draw a number of so many bits, often a small one or all ones."""
-    largest = (1 << bits) - 1
-    return draw(st.one_of(st.integers(0, min(7, largest)), st.integers(0, largest)))
-
-
 @st.composite
 def any_bits(draw):
     """Draw 128 bits, most of them 0, with an opcode that exists more often than not."""
@@ -65,15 +65,30 @@ def any_bits(draw):
     return value.to_bytes(16, "little")
 
 
+GOOD = {
+    LOAD: {"planes": 3, "count": 4},
+    LOAD_ACTIVATIONS: {"rows": 2, "width": 3, "blocks": 2, "pitch": 3, "stride": 6},
+    SHAPE: {"stride": 1, "height": 6, "width": 6, "out_width": 4, "pitch": 12},
+    RESPOND: {"kernels": 8, "blocks": 1, "count": 6},
+    GATHER: {"groups": 4, "blocks": 1, "tiles": 2},
+    BINARY_CONV: {"groups": 4, "blocks": 1, "count": 6},
+    ALU: {"tiles": 2, "groups": 8, "plane": 1, "vector": 1},
+    STORE_PLANES: {"plane": 1, "count": 4},
+    STORE_VECTORS: {"count": 4},
+    KEEP_VECTORS: {"blocks": 2, "block_lines": 6, "count": 6, "width": 3, "pitch": 3},
+    FINISH: {},
+}
+"""Instructions that nothing is wrong with."""
+SQUARE = instruction(SHAPE, **GOOD[SHAPE])
+
+
 @st.composite
-def legal(draw) -> Instruction:
-    """Draw an instruction whose fields are legal by their bits, without tokens."""
-    opcode = draw(st.sampled_from(INSTRUCTIONS))
-
-    def value(field: Field) -> int:
-        return max(field.least, words(draw, field.bits))
-
-    return instruction(opcode, **{field.name: value(field) for field in opcode.fields})
+def with_one_wild_field(draw) -> Instruction:
+    """Draw an instruction, one of whose fields holds anything that is legal by its bits."""
+    opcode = draw(st.sampled_from([one for one in INSTRUCTIONS if one.fields]))
+    field = draw(st.sampled_from(opcode.fields))
+    value = draw(st.integers(field.least, field.largest))
+    return instruction(opcode, **GOOD[opcode] | {field.name: value})
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -89,13 +104,19 @@ def test_what_the_encoder_does_not_make_is_trapped_at_fetch(accelerators, code):
         assert encode(decode(code)) == code
 
 
+READ_AHEAD = {
+    LOAD_ACTIVATIONS: {Trap.ADDRESS, Trap.BUS},  # asks for the next block before it places this one
+    RESPOND: {Trap.ADDRESS, Trap.DEADLOCK},  # reads windows before there is room for responses
+    BINARY_CONV: {Trap.ADDRESS, Trap.DEADLOCK},
+}
+"""Where the hardware may meet the second of two faults first."""
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(one=legal())
+@given(one=with_one_wild_field())
 def test_an_instruction_alone_ends_the_same_way_on_both_simulators(accelerators, one):
     code = encode([SQUARE, one, instruction(FINISH)])
 
     functional, rtl = (outcome(accelerator, code) for accelerator in accelerators)
 
-    if one.opcode is LOAD_ACTIVATIONS and {functional, rtl} == {Trap.ADDRESS, Trap.BUS}:
-        return  # Both are wrong. The hardware asks for the next block before it places this one.
-    assert functional is rtl
+    assert functional is rtl or {functional, rtl} == READ_AHEAD.get(one.opcode)

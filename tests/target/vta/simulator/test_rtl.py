@@ -29,17 +29,23 @@ from tvm_snn.target.vta.simulator.trap import Trap, TrapError
 pytestmark = pytest.mark.slow
 
 
+def memories():
+    return st.builds(
+        MemoryModel,
+        latency=st.integers(1, 60),
+        stall_percent=st.sampled_from((0, 30, 80)),
+        seed=st.integers(0, 1000),
+        cycles_per_word=st.sampled_from((1, 2, 5)),
+    )
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_layers_and_epilogues_leave_the_same_bytes(rtl, data):
     layer = data.draw(layers(rtl.hardware))
     outputs, rows, columns = expected(layer).shape
     built = build(layer, rtl.hardware, **data.draw(epilogues(outputs, rows * columns)))
-    memory = MemoryModel(
-        latency=data.draw(st.integers(1, 60)),
-        stall_percent=data.draw(st.sampled_from((0, 30, 80))),
-        seed=data.draw(st.integers(0, 1000)),
-    )
+    memory = data.draw(memories())
     functional = built.dram.copy()
     simulate(built.program, functional, rtl.hardware)
 
@@ -52,11 +58,7 @@ def test_layers_and_epilogues_leave_the_same_bytes(rtl, data):
 @given(data=st.data())
 def test_streams_with_much_under_way_leave_the_same_bytes(rtl, data):
     program, dram = data.draw(st.one_of(streams(rtl.hardware), kept_images(rtl.hardware)))
-    memory = MemoryModel(
-        latency=data.draw(st.integers(1, 60)),
-        stall_percent=data.draw(st.sampled_from((0, 30, 80))),
-        seed=data.draw(st.integers(0, 1000)),
-    )
+    memory = data.draw(memories())
     functional = dram.copy()
     simulate(program, functional, rtl.hardware)
 
