@@ -64,6 +64,9 @@ module alu_engine #(
     output logic [LANES*BANK_LINE_BITS-1:0] vector_address,
     output logic [LANES*VECTOR_BITS-1:0]    vector_data
 );
+  localparam int PARAMETER_LINE_BITS = $clog2(OUTPUTS);
+  localparam int RESIDUAL_LINE_BITS = $clog2(RESIDUAL_LINES);
+  localparam int PLANE_LINE_BITS = $clog2(PLANE_LINES);
   localparam int STAGES = 6;
   localparam int CHANNEL_BITS = $clog2(CHANNELS);
   localparam int VECTOR_LINE_BITS = $clog2(VECTOR_LINES);
@@ -106,8 +109,8 @@ module alu_engine #(
   assign read_enable = go;
   assign bank = bank0;
   assign group = GROUP_BITS'(group0);
-  assign parameter_address = $clog2(OUTPUTS)'(parameter0);
-  assign residual_address = $clog2(RESIDUAL_LINES)'(residual0);
+  assign parameter_address = PARAMETER_LINE_BITS'(parameter0);
+  assign residual_address = RESIDUAL_LINE_BITS'(residual0);
   assign bank_done = go && last_of_tile;
 
   always_ff @(posedge clock) begin
@@ -163,7 +166,7 @@ module alu_engine #(
     valid <= {valid[STAGES-2:0], go};
     turn[0] <= turn0;
     column[0] <= column0;
-    plane_at[0] <= $clog2(PLANE_LINES)'(plane0);
+    plane_at[0] <= PLANE_LINE_BITS'(plane0);
     vector_at[0] <= VECTOR_LINE_BITS'(vector0 + 17'(turn0) * 17'(LANES));
     adder1 <= adder0;
     for (int i = 1; i < STAGES; i++) begin

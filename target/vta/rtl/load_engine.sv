@@ -64,6 +64,10 @@ module load_engine #(
     output logic [$clog2(RESIDUAL_LINES)-1:0] residual_address,
     output logic [PIXELS*16-1:0]              residual_data
 );
+  localparam int SUBSET_LINE_BITS = $clog2(SUBSET_LINES);
+  localparam int PARAMETER_LINE_BITS = $clog2(OUTPUTS);
+  localparam int RESIDUAL_LINE_BITS = $clog2(RESIDUAL_LINES);
+  localparam int INDEX_LINE_BITS = $clog2(INDEX_LINES);
   localparam int VECTOR_BYTES = VECTOR_BITS / 8;
   localparam int PLANE_BYTES = PLANE_BITS / 8;
   localparam int RESIDUAL_BYTES = 1 << $clog2(2 * PIXELS);
@@ -145,14 +149,14 @@ module load_engine #(
   assign bank_enable = bank_request && bank_granted ? 4'b1 << bank : '0;
   assign bank_address = LINE_BITS'(vector_line);
   assign subset_enable = filling && valid[SUBSET];
-  assign subset_address = $clog2(SUBSET_LINES)'(at);
+  assign subset_address = SUBSET_LINE_BITS'(at);
   assign subset_data = subset_unit[8:0];
   assign parameter_enable = filling && valid[PARAMETER];
-  assign parameter_address = $clog2(OUTPUTS)'(at);
+  assign parameter_address = PARAMETER_LINE_BITS'(at);
   assign residual_enable = filling && valid[RESIDUAL];
-  assign residual_address = $clog2(RESIDUAL_LINES)'(at);
+  assign residual_address = RESIDUAL_LINE_BITS'(at);
   assign residual_data = residual_unit[PIXELS*16-1:0];
-  assign index_address = $clog2(INDEX_LINES)'(at);
+  assign index_address = INDEX_LINE_BITS'(at);
   always_comb
     for (int i = 0; i < INDEX_BITS; i++) begin
       index_enable[i] = filling && valid[INDEX]

@@ -48,6 +48,8 @@ module store_engine #(
     output logic                 bank_request,
     input  logic                 bank_granted
 );
+  localparam int PLANE_LINE_BITS = $clog2(PLANE_LINES);
+  localparam int VECTOR_LINE_BITS = $clog2(VECTOR_LINES);
   localparam int VECTOR_BYTES = VECTOR_BITS / 8;
   localparam int WIDE_BYTES = 1 << $clog2(4 * PIXELS);
   localparam int NARROW_BYTES = 1 << $clog2(2 * PIXELS);
@@ -81,8 +83,8 @@ module store_engine #(
   wire step;
   assign read_enable = state == READ || step;
   wire [13:0] read_at = state == READ ? at : at_next;  // checked: less than the depth
-  assign plane_address = $clog2(PLANE_LINES)'(read_at);
-  assign vector_address = $clog2(VECTOR_LINES)'(read_at);
+  assign plane_address = PLANE_LINE_BITS'(read_at);
+  assign vector_address = VECTOR_LINE_BITS'(read_at);
   logic [NARROW_BYTES*8-1:0] narrow;
   always_comb begin
     narrow = '0;

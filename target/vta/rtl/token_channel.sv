@@ -9,11 +9,12 @@ module token_channel #(
     output logic present,
     output logic room
 );
-  logic [$clog2(LIMIT+1)-1:0] count;
+  localparam int COUNT_BITS = $clog2(LIMIT + 1);
+  logic [COUNT_BITS-1:0] count;
   assign present = count != '0;
-  assign room = count != $bits(count)'(LIMIT);
+  assign room = count != COUNT_BITS'(LIMIT);
   always_ff @(posedge clock) begin
-    count <= count + $bits(count)'(put) - $bits(count)'(take);
+    count <= count + COUNT_BITS'(put) - COUNT_BITS'(take);
     if (reset) count <= '0;
   end
 endmodule

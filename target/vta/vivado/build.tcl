@@ -76,6 +76,8 @@ connect_bd_net [get_bd_pins accelerator/irq] [get_bd_pins processing_system/IRQ_
 assign_bd_address
 validate_bd_design
 save_bd_design
+# One synthesis of all, so that the accelerator's modules find the project's header.
+set_property synth_checkpoint_mode None [get_files system.bd]
 
 # ---------------------------------------------------------------- bitstream
 set wrapper [make_wrapper -top -files [get_files system.bd]]

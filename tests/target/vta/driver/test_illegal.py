@@ -104,19 +104,23 @@ def test_what_the_encoder_does_not_make_is_trapped_at_fetch(accelerators, code):
         assert encode(decode(code)) == code
 
 
-READ_AHEAD = {
-    LOAD_ACTIVATIONS: {Trap.ADDRESS, Trap.BUS},  # asks for the next block before it places this one
-    RESPOND: {Trap.ADDRESS, Trap.DEADLOCK},  # reads windows before there is room for responses
+TWO_FAULTS = {
+    # The hardware asks for the next block before it places this one.
+    LOAD_ACTIVATIONS: {Trap.ADDRESS, Trap.BUS},
+    # Alone, these wait for ever; wrong lines are met before or after that.
+    RESPOND: {Trap.ADDRESS, Trap.DEADLOCK},
+    GATHER: {Trap.ADDRESS, Trap.DEADLOCK},
     BINARY_CONV: {Trap.ADDRESS, Trap.DEADLOCK},
+    ALU: {Trap.ADDRESS, Trap.DEADLOCK},
 }
-"""Where the hardware may meet the second of two faults first."""
+"""Where two things are wrong, and the simulators may meet them in another order."""
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(one=with_one_wild_field())
 def test_an_instruction_alone_ends_the_same_way_on_both_simulators(accelerators, one):
     code = encode([SQUARE, one, instruction(FINISH)])
 
     functional, rtl = (outcome(accelerator, code) for accelerator in accelerators)
 
-    assert functional is rtl or {functional, rtl} == READ_AHEAD.get(one.opcode)
+    assert functional is rtl or {functional, rtl} == TWO_FAULTS.get(one.opcode)
