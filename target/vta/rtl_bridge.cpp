@@ -86,7 +86,10 @@ class Simulation {
     cycle();
   }
 
-  ~Simulation() { top_->final(); }
+  ~Simulation() {
+    use_context();
+    top_->final();
+  }
 
   void write_register(uint32_t address, uint32_t value) {
     top_->s_axil_awaddr = address;
@@ -127,7 +130,12 @@ class Simulation {
 
   bool stalled() { return stall_percent_ && random_() % 100 < stall_percent_; }
 
+  // Verilator's runtime looks at the context that the thread used last: another simulation's, or
+  // one that is gone.
+  void use_context() { Verilated::threadContextp(&context_); }
+
   void cycle() {
+    use_context();
     // What the memory offers in this cycle was decided from the state before it.
     const bool read = !reads_.empty() && reads_.front().ready_at <= now_ &&
                       next_read_ <= now_ && !stall_read_;

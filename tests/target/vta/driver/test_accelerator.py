@@ -93,6 +93,16 @@ def test_a_program_that_does_not_end_is_stopped(layer):
         assert np.array_equal(program.read(0, len(wanted)), wanted)
 
 
+@pytest.mark.slow
+def test_simulated_boards_go_in_any_order():
+    boards = [RtlDevice(TINY, memory_bytes=1 << 16) for _ in range(4)]
+
+    for place in (3, 1, 0):
+        del boards[place]
+        for board in boards:
+            Accelerator(board, TINY.identity)
+
+
 def test_a_deadlock_says_who_waits(device):
     program = [instruction(GATHER, groups=1, blocks=1, tiles=1, wait=1), instruction(FINISH)]
 
