@@ -10,7 +10,7 @@ module dispatch (
 
     output logic [5*128-1:0] heads,       // the instruction that each engine executes, or would
     output logic [4:0]       begin_work,  // a pulse
-    input  logic [4:0]       done,        // the engine is idle: in the cycle after the pulse not yet
+    input  logic [4:0]       done,        // the engine is idle; in the next cycle not yet
     output logic [4:0]       leave,       // a pulse: the instruction was executed
     output logic [4:0]       busy,
     output logic             idle         // no engine has an instruction
