@@ -108,7 +108,7 @@ def test_compiled_networks_are_compared(folder, results):
 
 def test_methods_cover_the_paper_and_what_goes_beyond():
     keys = [method.key for method in methods((5, 3))]
-    assert len(keys) == len(set(keys)) == 2 + 2 * 8 + 3
+    assert len(keys) == len(set(keys)) == 2 + 2 * 7 + 3
     assert {"float", "bnn", "uniform-tau5", "codewords-tau3", "paired-K64"} <= set(keys)
     planned = list(cases(("resnet",), ("W1A1",), (5,), 2, ("bnn", "paired")))
     assert [case.seed for case in planned] == [0] * 4 + [1] * 4

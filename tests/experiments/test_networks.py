@@ -21,7 +21,7 @@ def test_all_methods_start_from_the_same_weights_and_drawn_subsets():
     drawn.pop("uniform")
     # It has half of them and their negatives.
     drawn.pop("negation-closed")
-    assert len(drawn) == 6
+    assert len(drawn) == 5
     for subsets in drawn.values():
         for subset, expected in zip(subsets, drawn["vanilla"], strict=True):
             assert torch.equal(subset, expected)
