@@ -4,9 +4,12 @@ import tvm
 
 from .channels_last import ChannelsLast
 from .pack_activations import PackActivations
+from .split_levels import SplitLevels
 
 LAYOUT: list[tvm.transform.Pass] = [
     ChannelsLast(),
+    # Makes signs of few-bit levels, for packing.
+    SplitLevels(),
     # Of channels-last images only: the 64 channels of a word lie side by side.
     PackActivations(),
 ]

@@ -1,8 +1,8 @@
 """Our own kernels as contenders: every strategy for a layer, each compiled alone.
 
 What is timed is what a layer is inside a compiled network: data as the layer before left them
-(packed signs, or float32), the convolution, and the factor of each output channel, to float32. The
-kernel is timed alone (see `kernel_clock`).
+(packed signs, levels, or float32), the convolution, and the factor of each output channel, to
+float32. The kernel is timed alone (see `kernel_clock`).
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from tvm.target import Target
 
 from ..errors import VerificationError
 from ..ops import OPERATORS
+from ..ops.levels import TOP_LEVEL
 from ..ops.packed_signs import pack
 from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower
 from ..schedules import candidates, subset_gather
@@ -34,18 +35,26 @@ class Kind:
 
     name: str
     packed: bool
-    """Whether the data are packed signs (W1A1) or float32 (W1A32)."""
+    """Whether the data are packed signs (W1A1) or not."""
     kernels: int | None
     """Size of the subset, or None where each kernel is its own (1 bit)."""
     unit: int = 1
     """Channels of a unit."""
+    bits: int | None = None
+    """Bits of data that are levels (W1Ak); other data are signs or float32 (W1A32)."""
+
+    @property
+    def attrs(self) -> dict[str, int]:
+        """What a call says of its data."""
+        return {} if self.bits is None else {TOP_LEVEL: 2**self.bits - 1}
 
 
 SINGLE = Kind("SNN W1A1", True, 32)
 PAIRS_64, PAIRS_32 = (Kind(f"SNN W1A1, pairs, K = {k}", True, k, 2) for k in (64, 32))
 BINARY = Kind("BNN W1A1", True, None)
 FLOAT_DATA = Kind("SNN W1A32", False, 32)
-KINDS = (SINGLE, PAIRS_64, PAIRS_32, BINARY, FLOAT_DATA)
+TWO_BITS, FOUR_BITS = (Kind(f"SNN W1A{bits}", False, 32, bits=bits) for bits in (2, 4))
+KINDS = (SINGLE, PAIRS_64, PAIRS_32, BINARY, TWO_BITS, FOUR_BITS, FLOAT_DATA)
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,9 @@ def _known(call: relax.Call, kind: Kind, operands: list[NDArray]) -> relax.Call:
 
 
 def _operands(layer: Layer, kind: Kind) -> list[NDArray]:
-    data = pack(layer.image()) if kind.packed else layer.image()
+    data: NDArray = pack(layer.image()) if kind.packed else layer.image()
+    if kind.bits is not None:
+        data = layer.levels(kind.bits)
     if kind.kernels is None:
         return [data, layer.signs()]
     return [data, *layer.weights(kind.kernels, kind.unit)]
@@ -109,7 +120,7 @@ def _parameters(operands: list[NDArray]) -> list[relax.Var]:
 
 def _call(layer: Layer, kind: Kind, parameters: list[relax.Var]) -> relax.Call:
     operator = "snn.binary_conv2d" if kind.kernels is None else "snn.subset_conv2d"
-    return OPERATORS[operator](*parameters, **layer.attrs, strategy="")
+    return OPERATORS[operator](*parameters, **layer.attrs, **kind.attrs, strategy="")
 
 
 def _compiled(call: relax.Call, arrays: list[NDArray], target: Target) -> Contender:

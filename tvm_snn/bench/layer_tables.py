@@ -12,9 +12,10 @@ from .table import Table
 _Column = tuple[str, list[Row]]
 _TERMS = (
     "Everybody is timed for the convolution alone. Ours: the kernel, called directly, from packed "
-    "signs (or float32) to float32 times the factor of each output; the codes of patches and the "
-    "tables are made inside of it. OpenVINO: its own profile of the convolution's node, in whole "
-    "microseconds: binary from packed signs to float32 without factors, int8 from uint8 to int8. "
+    "signs, levels or float32 to float32 times the factor of each output; the codes of patches and "
+    "the tables are made inside of it. OpenVINO: its own profile of the convolution's node, in "
+    "whole microseconds: binary from packed signs to float32 without factors, int8 from uint8 to "
+    "int8. "
     "Neither is charged for packing signs, which the layer before does. onnxruntime: a run of a "
     "session with its operands bound; PyTorch: a call; both have no clock for less. TVM: the "
     "function, called directly. A time is the median of that third of the rounds in which it is "

@@ -42,6 +42,11 @@ class Layer:
         shape = (1, self.size, self.size, self.channels)
         return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
+    def levels(self, bits: int) -> NDArray[np.uint8]:
+        """The activations rounded to levels of so many bits, those of 2 and above to the top."""
+        top = 2**bits - 1
+        return np.rint(np.clip(self.image() / 2, 0, 1) * top).astype(np.uint8)
+
     def scale(self) -> NDArray[np.float32]:
         """A factor for each output channel, some of them negative."""
         return np.random.default_rng(1).uniform(-1, 1, self.outputs).astype(np.float32)
