@@ -1,5 +1,6 @@
 """Calls of the operators with random operands, and kernels built from them for a target."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,15 +39,59 @@ class Case:
 
 def lower(case: Case, target: Target, epilogue: Any = None) -> tvm.IRModule:
     """The scheduled module of one call; `epilogue(builder, result)` gives what follows it."""
+    return _lower([case], target, epilogue)
+
+
+def run(case: Case, target: Target, epilogue: Any = None) -> Any:
+    """What the compiled call gives for the case's operands: an array, or a list of them."""
+    return run_all([case], target, epilogue)[0]
+
+
+def run_all(cases: Sequence[Case], target: Target, epilogue: Any = None) -> list[Any]:
+    """What each of some calls gives. All are compiled together, and equal calls once: much faster.
+
+    Calls are equal when they differ in the values of their operands only.
+    """
+    different: dict[str, Case] = {}
+    for case in cases:
+        different.setdefault(_kernel(case), case)
+    executable = relax.build(_lower(list(different.values()), target, epilogue), target)
+    machine = relax.VirtualMachine(executable, tvm.cpu())
+    functions = dict(zip(different, _names(len(different)), strict=True))
+    results = []
+    for case in cases:
+        name = functions[_kernel(case)]
+        data, *weights = [tvm.runtime.tensor(array) for array in case.operands]
+        packed = machine[f"{name}_transform_params"](tvm.runtime.convert(weights))
+        result = machine[name](data, *packed)
+        results.append(
+            result.numpy() if hasattr(result, "numpy") else [item.numpy() for item in result]
+        )
+    return results
+
+
+def _kernel(case: Case) -> str:
+    """All of a case but the values of its operands."""
+    operands = [(array.shape, str(array.dtype)) for array in case.operands]
+    return str((case.operator, operands, sorted(case.attrs.items())))
+
+
+def _names(count: int) -> list[str]:
+    return ["main", *(f"main{i}" for i in range(1, count))]
+
+
+def _lower(cases: Sequence[Case], target: Target, epilogue: Any) -> tvm.IRModule:
+    """The scheduled module with a function for each call; equal packings of weights are shared."""
     builder = relax.BlockBuilder()
-    parameters = case.parameters()
-    with builder.function("main", parameters, {"num_input": 1}):
-        with builder.dataflow():
-            result = builder.emit(case.call(*parameters))
-            if epilogue is not None:
-                result = epilogue(builder, result)
-            output = builder.emit_output(result)
-        builder.emit_func_output(output)
+    for name, case in zip(_names(len(cases)), cases, strict=True):
+        parameters = case.parameters()
+        with builder.function(name, parameters, {"num_input": 1}):
+            with builder.dataflow():
+                result = builder.emit(case.call(*parameters))
+                if epilogue is not None:
+                    result = epilogue(builder, result)
+                output = builder.emit_output(result)
+            builder.emit_func_output(output)
     passes = [
         relax.transform.LegalizeOps(LEGALIZATIONS),
         relax.transform.LiftTransformParams(),
@@ -63,16 +108,6 @@ def lower(case: Case, target: Target, epilogue: Any = None) -> tvm.IRModule:
         for name, function in module.functions_items()
     }
     return tvm.IRModule(functions, attrs=module.attrs)
-
-
-def run(case: Case, target: Target, epilogue: Any = None) -> Any:
-    """What the compiled call gives for the case's operands: an array, or a list of them."""
-    executable = relax.build(lower(case, target, epilogue), target)
-    machine = relax.VirtualMachine(executable, tvm.cpu())
-    data, *weights = [tvm.runtime.tensor(array) for array in case.operands]
-    packed = machine["main_transform_params"](tvm.runtime.convert(weights))
-    result = machine["main"](data, *packed)
-    return result.numpy() if hasattr(result, "numpy") else [item.numpy() for item in result]
 
 
 def random_signs(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int8]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tvm import relax
 
 from tests.schedules.cases import conv_cases
-from tests.schedules.kernels import Case, random_data, random_signs, run
+from tests.schedules.kernels import Case, random_data, random_signs, run, run_all
 from tvm_snn.ops.packed_signs import pack
 from tvm_snn.schedules import subset_gather
 from tvm_snn.schedules.config import with_config
@@ -50,7 +50,7 @@ def forced(case: Case, *, known: bool, config: dict[str, int]) -> Case:
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(
     case=conv_cases(subset=True),
     target=st.sampled_from(TARGETS),
@@ -97,9 +97,11 @@ def test_all_knobs_give_the_same(dtype: str, target: str) -> None:
     expected = case.expected()
     call = case.call(*case.parameters())
     space = subset_gather.space(call, features_of(parse_target(target)))
-    for vectors, chunk in zip(space["vectors"], space["chunk"][::3], strict=True):
-        config = {"vectors": vectors, "chunk": chunk}
-        result = run(forced(case, known=vectors > 1, config=config), parse_target(target))
+    cases = [
+        forced(case, known=vectors > 1, config={"vectors": vectors, "chunk": chunk})
+        for vectors, chunk in zip(space["vectors"], space["chunk"][::3], strict=True)
+    ]
+    for result in run_all(cases, parse_target(target)):
         np.testing.assert_allclose(result, expected, 1e-5, 1e-3)
 
 
@@ -113,14 +115,23 @@ def test_channels_last_floats_of_any_width(size: int, stride: int) -> None:
     np.testing.assert_allclose(result, case.expected(), 1e-5, 1e-3)
 
 
-@pytest.mark.parametrize("zeros", [0.0, 0.01, 1.0])
-def test_packed_signs_with_and_without_zeros(zeros: float) -> None:
+def test_packed_signs_with_and_without_zeros() -> None:
     generator = np.random.default_rng(1)
     case = case_of("int8", channels=72)
-    data = random_data(generator, case.operands[0].shape, "int8", zeros)
-    case = Case(case.operator, (data, *case.operands[1:]), ATTRS)
-    result = run(forced(packed(case), known=True, config={}), parse_target("host"))
-    np.testing.assert_array_equal(result, case.expected())
+    shape = case.operands[0].shape
+    cases = [
+        Case(
+            case.operator,
+            (random_data(generator, shape, "int8", zeros), *case.operands[1:]),
+            ATTRS,
+        )
+        for zeros in (0.0, 0.01, 1.0)
+    ]
+    words = [forced(packed(each), known=False, config={}) for each in cases]
+    words += [forced(packed(each), known=True, config={}) for each in cases]
+    results = run_all(words, parse_target("host"))
+    for each, result in zip([*cases, *cases], results, strict=True):
+        np.testing.assert_array_equal(result, each.expected())
 
 
 def test_the_subset_is_known_from_a_constant_or_when_it_is_told() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tvm import relax
 
-from tests.schedules.kernels import Case, lower, random_data, random_signs, run
+from tests.schedules.kernels import Case, lower, random_data, random_signs, run, run_all
 from tests.schedules.test_assembly import inner_loops, most
 from tests.schedules.test_pack_signs import sources
 from tvm_snn.ops.packed_signs import pack
@@ -52,7 +52,7 @@ def layers(draw: st.DrawFn) -> tuple[Case, Case, list[int]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target_text", TARGETS)
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(layer=layers())
 def test_every_form_of_the_data_gives_the_reference(
     target_text: str, layer: tuple[Case, Case, list[int]]
@@ -65,9 +65,8 @@ def test_every_form_of_the_data_gives_the_reference(
         for at, (name, options) in zip(chosen, knobs.items(), strict=True)
     }
     tuned = Case(packed.operator, packed.operands, {**packed.attrs, "config": config})
-    np.testing.assert_array_equal(run(packed, target), expected)
-    np.testing.assert_array_equal(run(tuned, target), expected)
-    np.testing.assert_array_equal(run(plain, target), expected)
+    for result in run_all([packed, tuned, plain], target):
+        np.testing.assert_array_equal(result, expected)
 
 
 @pytest.mark.parametrize("target_text", TARGETS)
