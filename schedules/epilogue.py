@@ -18,7 +18,7 @@ from tvm.tirx import BufferStore, For, ForKind, PrimFunc, SeqStmt, Stmt
 from ..target import Features
 from .blocks import Access
 from .emit import ONE_PIXEL, OWNS_RESULT, STRATEGY
-from .statements import loads, loop, one_of, redirect, replace, statements, substitute, written
+from .statements import loads, loop, one_of, redirect, statements, substitute, written
 
 
 def join_jobs(func: PrimFunc, features: Features) -> PrimFunc:
@@ -33,9 +33,8 @@ def join_jobs(func: PrimFunc, features: Features) -> PrimFunc:
         if not joined.joined:
             return func
         scratch = not joined.result_is_read and job.result not in func.params
-        block = joined.block(scratch=scratch)
         root = realize.block
-        whole = [*stages[:position], replace(stage, job.block, block), *joined.kept]
+        whole = [*stages[:position], joined.stage(stage, scratch=scratch), *joined.kept]
         body = SeqStmt(whole) if len(whole) > 1 else whole[0]
         buffers = [b for b in root.alloc_buffers if not (scratch and b.same_as(job.result))]
         root = SBlock([], root.reads, root.writes, root.name_hint, body, None, buffers)
@@ -209,7 +208,37 @@ class _Joined:
             for load in loads(statement)
         )
 
-    def block(self, *, scratch: bool) -> SBlock:
+    def stage(self, stage: Stmt, *, scratch: bool) -> Stmt:
+        """Return the core's stage with all that joined its jobs."""
+        block, results = self._block(scratch=scratch), [_result(each) for each in self.joined]
+
+        def changed(outer: SBlock) -> SBlock:
+            """Return a block around the job's, which reads and writes what that one does."""
+            if outer.same_as(self._job.block):
+                return block
+            if not outer.writes or not _contains(outer, self._job.block):
+                return outer
+            read = [buffer for buffer in self._read() if not one_of(buffer, self._owned)]
+            kept = [part for part in outer.writes if not part.source.same_as(self._job.result)]
+            return SBlock(
+                outer.iter_vars,
+                [*outer.reads, *map(_whole, read)],
+                [*(kept if scratch else outer.writes), *map(_whole, results)],
+                outer.name_hint,
+                outer.body,
+                outer.init,
+                outer.alloc_buffers,
+                outer.match_buffers,
+                outer.annotations,
+            )
+
+        return tvm_ffi.structural_map(stage, (SBlock, changed), order="pre")
+
+    def _read(self) -> list[tirx.Buffer]:
+        """Return what the stages that joined read, each buffer once."""
+        return list({load.source: None for stage in self.joined for load in _outer_loads(stage)})
+
+    def _block(self, *, scratch: bool) -> SBlock:
         """Return the job's block with all that joined it."""
         block, job = self._job.block, self._job
         done = [stage.statement(job, self._features) for stage in self.joined]
@@ -217,8 +246,8 @@ class _Joined:
         own_buffers = [buffer for stage in self.joined for buffer in stage.block.alloc_buffers]
         buffers = [*block.alloc_buffers, *own_buffers]
         writes = [tirx.BufferRegion(_result(stage), stage.region(job)) for stage in self.joined]
-        read = {load.source: None for stage in self.joined for load in _outer_loads(stage)}
-        reads = [*block.reads, *(_whole(buffer) for buffer in read)]
+        writes += block.writes[1:]
+        reads = [*block.reads, *map(_whole, self._read())]
         if scratch:
             result, shape = job.result, [part.extent for part in job.region]
             own = tirx.decl_buffer(shape, result.dtype, f"{result.name}_of_job")
@@ -246,6 +275,12 @@ class _Joined:
             return False
         reads_own = any(one_of(source, self._owned) for source in sources)
         return reads_own and stage.fits(self._job, self._owned)
+
+
+def _contains(outer: SBlock, inner: SBlock) -> bool:
+    found: list[SBlock] = []
+    tvm_ffi.structural_walk(outer, (SBlock, found.append))
+    return any(block.same_as(inner) for block in found)
 
 
 def _job(stage: Stmt) -> _Job | None:

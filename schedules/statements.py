@@ -70,10 +70,3 @@ def redirect(body: Stmt, buffer: tirx.Buffer, other: tirx.Buffer, origin: Sequen
         return BufferStore(other, node.value, moved(node.indices))
 
     return tvm_ffi.structural_map(body, [(TensorLoad, load), (BufferStore, store)])
-
-
-def replace(stage: Stmt, old: SBlock, new: SBlock) -> Stmt:
-    """Return a statement with one block replaced by another."""
-    return tvm_ffi.structural_map(
-        stage, (SBlock, lambda block: new if block.same_as(old) else block), order="pre"
-    )

@@ -22,8 +22,12 @@ _MOST_EXTRA = 1.05
 """Pixels in blocks of two vectors, for one in blocks of a single vector."""
 _JOBS = 2
 """Jobs below which outputs are split; each part computes the responses again."""
-_CYCLES = {"int8": 0.75, "int16": 0.42, FLOAT: 0.42}
+_CYCLES = {"int8": 0.7, "int16": 0.42, FLOAT: 0.42}
 """Cycles of a vector instruction."""
+_LONG_CYCLES = 0.83
+"""The same for int8 in registers of 512 bits: measured on whole layers, as the one above."""
+_PICKS_BYTES, _FAR_PICK = 32 * 1024, 1.75
+"""Picks that stay near the processor, and cycles to fetch a word of them when they do not."""
 _NEON_CYCLES = {"int8": 1.3, "int16": 1.2, FLOAT: 1.2}
 """The same on ARM, where additions do not read memory; by llvm-mca's model of the Cortex-A72."""
 _WIDENING = 5
@@ -96,8 +100,23 @@ class GatherSizes:
         vectors = self.conv.batch * self.conv.groups * pixels / self.lanes
         gather = self.conv.outputs * (self.chunk + _WIDENING)
         response = self.splits * self.chunk * self.responses.instructions
-        cycles = (_NEON_CYCLES if self.features.neon else _CYCLES)[self.elements.response]
-        return cycles * vectors * self.chunks * (gather + response)
+        work = self._instruction_cycles * vectors * self.chunks * (gather + response)
+        return work + vectors / self.vectors * self._picks_cycles
+
+    @property
+    def _instruction_cycles(self) -> float:
+        """Cycles of a vector instruction."""
+        response, features = self.elements.response, self.features
+        if response == "int8" and features.vector_bits == 512:
+            return _LONG_CYCLES
+        return (_NEON_CYCLES if features.neon else _CYCLES)[response]
+
+    @property
+    def _picks_cycles(self) -> float:
+        """Cycles to fetch the picks of a block of signs; floats take longer than they do."""
+        words = self.chunks * self.conv.outputs * self.picks.words
+        far = words * self.picks.word_bits // 8 > _PICKS_BYTES
+        return _FAR_PICK * words if far and self.elements.response == "int8" else 0.0
 
     @property
     def table(self) -> int:

@@ -6,6 +6,8 @@ See `subset_lookup` for how it works.
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
 
+from collections.abc import Callable
+
 from tvm import te, tirx
 from tvm.ir import Expr
 from tvm.script import tirx as T
@@ -23,10 +25,16 @@ from .segments import Segments
 from .sign_codes import LANES, SignCodes, lanes_of
 from .table import Table, sharable
 from .tile_sums import TileSums
+from .wide_sums import WideSums
 
 NAME = "subset_lookup"
-_WIDENING, _RESULT, _JOB = 4, 20, 400
-"""Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
+_WIDENING, _RESULT, _STRIP_RESULT, _SEGMENT_START, _JOB = 4, 20, 12, 50, 400
+"""Cycles to widen a vector of sums, to make results of it, in a segment or a strip, to start a
+segment, and to start and end a job."""
+_JOBS = 14
+"""Jobs that several segments are not made one below."""
+_STRIP, _LANES_BYTES = 8, 8 * 1024
+"""Pixels of a strip, at most or one tile, and the indices that are read again for each of them."""
 _SEGMENT, _SEGMENT_CODES = 28, 4096
 """Pixels of a segment, at most: few enough for their results to be written while the next ones are
 added up. Where pixels have few codes, segments may be longer."""
@@ -68,8 +76,10 @@ class LookupCore:
                     continue
                 for tile in _tiles(table, blocks, config):
                     most = config.get("segment", max(_SEGMENT, _SEGMENT_CODES // codes))
-                    segments = Segments.of(conv, tile, codes, most)
-                    choices.append(cls(conv, table, segments, blocks))
+                    # Of a row, strips may be finished one by one.
+                    for pixels in {most, min(most, conv.output_size[1])}:
+                        segments = Segments.of(conv, tile, codes, pixels)
+                        choices.append(cls(conv, table, segments, blocks))
                 if "blocks" in config:
                     break
         return min(choices, key=lambda choice: choice.cycles)
@@ -80,19 +90,75 @@ class LookupCore:
         return -(-self.conv.outputs // (self.blocks * self.table.lookup.vector_bytes))
 
     @property
+    def job_segments(self) -> int:
+        """Segments of a job: as many as leave enough jobs for any machine at hand."""
+        count = self.segments.count
+        jobs = self.conv.batch * self.conv.groups * count
+        return max(
+            s for s in range(1, count + 1) if s == 1 or (count % s == 0 and jobs >= s * _JOBS)
+        )
+
+    @property
+    def strip_tiles(self) -> int:
+        """Tiles whose results are finished together.
+
+        A few pixels are best: their results are written while the next ones are added up. But a
+        pixel's results must be made together, and all indices, which are read again for every
+        strip, must stay in the cache. Otherwise, these are all tiles of a segment.
+        """
+        segments, table = self.segments, self.table
+        few = max(1, _STRIP // segments.tile)
+        lanes = table.units * table.steps * self.blocks * table.lookup.vector_bytes
+        in_line = segments.rows == 1 and segments.span > few * segments.tile
+        fits = self.parts == 1 and lanes <= _LANES_BYTES
+        return few if in_line and fits else segments.tiles
+
+    @property
+    def strips(self) -> int:
+        """Strips of a segment."""
+        return -(-self.segments.tiles // self.strip_tiles)
+
+    @property
+    def strip_pixels(self) -> int:
+        """Pixels of a strip, of which some may be computed in vain if it is the only one."""
+        return self.strip_tiles * self.segments.tile
+
+    def strip_start(self, strip: Expr) -> Expr:
+        """Return the first pixel of a strip; the last one overlaps the one before it."""
+        if self.strips == 1:
+            return T.int32(0)
+        return T.min(strip * self.strip_pixels, self.segments.span - self.strip_pixels)
+
+    @property
+    def wide_sums(self) -> WideSums:
+        """What makes results of the sums of tiles."""
+        pixels = self.segments.rows * self.segments.span if self.strips == 1 else self.strip_pixels
+        return WideSums(
+            self.table,
+            self.segments,
+            self.borders,
+            self.blocks,
+            pixels,
+            2 * self.codes.segment_codes,
+        )
+
+    @property
     def cycles(self) -> float:
         """Estimated cycles; see the module's function of this name."""
         conv, table, segments = self.conv, self.table, self.segments
         runs = self.tile_sums.run_cycles * -(-table.units // table.run)
         widenings = _WIDENING * table.chunks * segments.tile * self.blocks
-        pixel = self.codes.cycles + _RESULT * self.blocks * self.parts
-        segment = self.parts * segments.tiles * (runs + widenings) + segments.filled * pixel
-        return conv.batch * conv.groups * segments.count * (segment + _JOB)
+        result = _RESULT if self.strips == 1 else _STRIP_RESULT
+        pixel = self.codes.cycles + result * self.blocks * self.parts
+        tiles = self.strips * self.strip_tiles
+        segment = self.parts * tiles * (runs + widenings) + segments.filled * pixel + _SEGMENT_START
+        count = conv.batch * conv.groups * segments.count
+        return count * segment + count // self.job_segments * _JOB
 
     @property
     def _scratch(self) -> int:
-        """Words that a job works in: codes, then sums of pixels and outputs."""
-        sums = self.segments.filled * self.blocks * self.table.lookup.vector_bytes
+        """Words that a job works in: codes, then the sums of a strip."""
+        sums = self.strip_pixels * self.blocks * self.table.lookup.vector_bytes
         return 2 * self.codes.segment_codes + sums
 
     @property
@@ -139,61 +205,30 @@ class LookupCore:
         lanes: te.Tensor,
         starts: te.Tensor,
     ) -> PrimFunc:
-        """Return the core: segment by segment, it makes codes, and adds responses up.
+        """Return the core: segment by segment it makes codes, and strip by strip adds responses up.
 
         The sums of a tile of pixels and some vectors of outputs are kept in registers.
         """
         conv, table, segments = self.conv, self.table, self.segments
-        lookup, steps = table.lookup, table.steps
-        tile, tiles, filled = segments.tile, segments.tiles, segments.filled
-        blocks, parts, outputs = self.blocks, self.parts, self.filled_outputs
-        chunks = table.chunks
-        all_chunks = conv.groups * chunks
-        size, half = lookup.vector_bytes, lookup.vector_bytes // 2
-        pixel_codes = table.cuts * self.codes.lanes
-        lookups, sum_chunk = self.tile_sums.lookups, self.tile_sums.sum_chunk()
-        encode, count_parities = self.codes.encode(), self.codes.count_parities()
-        borders = self.borders
-        bytes_ = T.ramp(0, 1, size)
-        byte_bits = T.broadcast(T.uint16(8), half)
+        size, steps, blocks = table.lookup.vector_bytes, table.steps, self.blocks
+        tile, strips, outputs = segments.tile, self.strips, self.filled_outputs
+        share, all_chunks = self.job_segments, conv.groups * table.chunks
+        jobs = conv.batch * conv.groups * segments.count // share
+        lookups, encode, sum_strip = (
+            self.tile_sums.lookups,
+            self.codes.encode_segment(),
+            self._sum_strip(),
+        )
 
-        def pairs(total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
-            return T.reinterpret(f"uint16x{half}", total[px, block, bytes_])
-
-        def region(sums: tirx.Buffer, v: Expr) -> tirx.BufferRegion:
-            """Return the sums that a job makes."""
-            y, x = segments.corner(v % segments.count)
-            image = v // (segments.count * conv.groups)
-            group = v // segments.count % conv.groups
-            return sums[
-                image,
-                y : y + segments.rows,
-                x : x + segments.span,
-                group * outputs : group * outputs + outputs,
-            ]
-
-        def place(which: int, q: Expr, block: Expr) -> Expr:
-            """Return where the sums of even bytes (0) or odd bytes (1) of a pixel are."""
-            pixel = (which * filled + q) * blocks + block
-            return 2 * self.codes.segment_codes + pixel * half
-
-        @T.inline
-        def set_sums(sums, total, first):
-            for px in T.unroll(tile):
-                for block in T.unroll(blocks):
-                    sums[T.ramp(place(0, first + px, block), 1, half)] = pairs(total, px, block)
-                    sums[T.ramp(place(1, first + px, block), 1, half)] = (
-                        pairs(total, px, block) >> byte_bits
-                    )
-
-        @T.inline
-        def add_sums(sums, total, first):
-            for px in T.unroll(tile):
-                for block in T.unroll(blocks):
-                    low = T.meta_var(T.ramp(place(0, first + px, block), 1, half))
-                    high = T.meta_var(T.ramp(place(1, first + px, block), 1, half))
-                    sums[low] = sums[low] + pairs(total, px, block)
-                    sums[high] = sums[high] + (pairs(total, px, block) >> byte_bits)
+        def region(results: tirx.Buffer, at: Expr, strip: Expr) -> tirx.BufferRegion:
+            """Return the results of a strip of the segment number `at`, of all segments."""
+            y, x = segments.corner(at % segments.count)
+            rows, span = segments.rows, segments.span
+            if strips > 1:
+                x, span = x + self.strip_start(strip), self.strip_pixels
+            image = at // (segments.count * conv.groups)
+            first = at // segments.count % conv.groups * outputs
+            return results[image, y : y + rows, x : x + span, first : first + outputs]
 
         @T.prim_func(s_tir=True, private=True)
         def accumulate(
@@ -202,108 +237,118 @@ class LookupCore:
             rows: T.Buffer(rows.shape, "uint8"),
             lanes: T.Buffer(lanes.shape, "uint8"),
             starts: T.Buffer(starts.shape, "uint16"),
-            sums: T.Buffer((conv.batch, *conv.output_size, conv.groups * outputs), "int16"),
+            results: T.Buffer((conv.batch, *conv.output_size, conv.groups * outputs), "int16"),
         ):
-            for job in T.parallel(conv.batch * conv.groups * segments.count):
-                with T.sblock("segment"):
-                    v = T.axis.spatial(conv.batch * conv.groups * segments.count, job)
+            for job in T.parallel(jobs):
+                with T.sblock("job"):
+                    v = T.axis.spatial(jobs, job)
                     T.reads(whole(padded), whole(zeros), whole(rows), whole(lanes), whole(starts))
-                    T.writes(region(sums, v))
-                    T.sblock_attr({OWNS_RESULT: True})
+                    T.writes(whole(results))
                     # Small buffers without a scope are on the stack. Others are allocated at every
                     # job, which takes as long as some pixels do: there is one of them.
                     codes = T.sblock_alloc_buffer((self._scratch,), "uint16")
                     code = T.sblock_alloc_buffer((2, LANES), "uint16")
                     parity = T.sblock_alloc_buffer((self.codes.columns,), "uint64")
-                    counts = T.sblock_alloc_buffer((filled,), "uint16")
-                    entries = T.sblock_alloc_buffer((lookups, steps, size), "uint8")
-                    found = T.sblock_alloc_buffer((lookups, blocks, size), "uint8")
-                    total = T.sblock_alloc_buffer((tile, blocks, size), "uint8")
-                    n: T.let = v // (segments.count * conv.groups)
-                    group: T.let = v // segments.count % conv.groups
-                    segment: T.let = v % segments.count
+                    counts = T.sblock_alloc_buffer((segments.filled,), "uint16")
+                    n: T.let = v * share // (segments.count * conv.groups)
+                    group: T.let = v * share // segments.count % conv.groups
                     any_zero: T.let = T.Cast("int32", zeros[n, all_chunks])
-                    for q in range(filled):
-                        counts[q] = T.uint16(0)
-                    for side in range(1 + any_zero):
-                        for at in range((filled - segments.rows * segments.span) * pixel_codes):
-                            codes[self.codes.place(side, segments.rows * segments.span, 0, at)] = (
-                                T.uint16(0)
-                            )
-                        encode(padded, codes, code, side, n, group, segment)
-                        count_parities(padded, counts, parity, side, n, group, segment)
-                    for part in range(parts):
-                        for step in range(chunks * (1 + any_zero)):
-                            ch: T.let = step % chunks
-                            turn: T.let = step // chunks
-                            zero: T.let = T.Cast("int32", zeros[n, group * chunks + ch])
-                            if turn <= zero:
-                                for at in range(tiles):
-                                    sum_chunk(
-                                        rows,
-                                        codes,
-                                        lanes,
-                                        total,
-                                        entries,
-                                        found,
-                                        turn,
-                                        group,
-                                        part,
-                                        ch,
-                                        at * tile,
-                                    )
-                                    if step == 0:
-                                        set_sums(codes, total, at * tile)
-                                    else:
-                                        add_sums(codes, total, at * tile)
-                                    # In an image with zeros, what has none counts for both turns.
-                                    if zero < any_zero:
-                                        add_sums(codes, total, at * tile)
-                        for q in range(segments.rows * segments.span):
-                            y: T.let = segments.corner(segment)[0] + q // segments.span
-                            x: T.let = segments.corner(segment)[1] + q % segments.span
-                            for block in range(blocks):
-                                first: T.let = T.min((part * blocks + block) * size, outputs - size)
-                                for o in T.vectorized(half):
-                                    sums[n, y, x, group * outputs + first + o] = T.Cast(
-                                        "int16",
-                                        starts[
-                                            borders.row(y),
-                                            borders.column(x),
-                                            group,
-                                            first + o,
-                                        ]
-                                        - (
-                                            (
-                                                (
-                                                    codes[place(0, q, block) + o]
-                                                    - (codes[place(1, q, block) + o] << T.uint16(8))
-                                                )
-                                                * T.uint16(2)
-                                                + counts[q]
-                                            )
-                                            << T.Cast("uint16", 1 - any_zero)
-                                        ),
-                                    )
-                                for o in T.vectorized(half):
-                                    sums[n, y, x, group * outputs + first + half + o] = T.Cast(
-                                        "int16",
-                                        starts[
-                                            borders.row(y),
-                                            borders.column(x),
-                                            group,
-                                            first + half + o,
-                                        ]
-                                        - (
-                                            (
-                                                codes[place(1, q, block) + o] * T.uint16(2)
-                                                + counts[q]
-                                            )
-                                            << T.Cast("uint16", 1 - any_zero)
-                                        ),
-                                    )
+                    for turn_of_job in range(share):
+                        segment: T.let = (v * share + turn_of_job) % segments.count
+                        encode(padded, codes, code, parity, counts, any_zero, n, group, segment)
+                        for strip in range(strips):
+                            with T.sblock("strip"):
+                                at = T.axis.spatial(jobs * share, v * share + turn_of_job)
+                                vt = T.axis.spatial(strips, strip)
+                                T.reads(
+                                    whole(codes),
+                                    whole(counts),
+                                    whole(zeros),
+                                    whole(rows),
+                                    whole(lanes),
+                                    whole(starts),
+                                )
+                                T.writes(region(results, at, vt), whole(codes))
+                                T.sblock_attr({OWNS_RESULT: True})
+                                entries = T.sblock_alloc_buffer((lookups, steps, size), "uint8")
+                                found = T.sblock_alloc_buffer((lookups, blocks, size), "uint8")
+                                total = T.sblock_alloc_buffer((tile, blocks, size), "uint8")
+                                first: T.let = self.strip_start(vt)
+                                sum_strip(
+                                    zeros,
+                                    rows,
+                                    lanes,
+                                    starts,
+                                    codes,
+                                    counts,
+                                    entries,
+                                    found,
+                                    total,
+                                    results,
+                                    (n, group, segment),
+                                    first,
+                                    any_zero,
+                                )
 
         return accumulate
+
+    def _sum_strip(self) -> Callable[..., None]:
+        """Return what adds up the responses of a strip and makes results of them, in a kernel.
+
+        Its arguments are the core's operands but for the image, a job's codes and counts, vectors
+        to work in (see `TileSums.sum_chunk`), the results, the place (image, group, segment), the
+        strip's first pixel, and whether the image has zeros.
+        """
+        chunks, tile, wide = self.table.chunks, self.segments.tile, self.wide_sums
+        set_sums, add_sums, finish = wide.set(), wide.add(), wide.finish(self.filled_outputs)
+        sum_chunk = self.tile_sums.sum_chunk()
+
+        @T.inline
+        def sum_strip(
+            zeros,
+            rows,
+            lanes,
+            starts,
+            codes,
+            counts,
+            entries,
+            found,
+            total,
+            results,
+            place,
+            first,
+            any_zero,
+        ):
+            for part in range(self.parts):
+                for step in range(chunks * (1 + any_zero)):
+                    ch: T.let = step % chunks
+                    turn: T.let = step // chunks
+                    zero: T.let = T.Cast("int32", zeros[place[0], place[1] * chunks + ch])
+                    if turn <= zero:
+                        for at in range(self.strip_tiles):
+                            sum_chunk(
+                                rows,
+                                codes,
+                                lanes,
+                                total,
+                                entries,
+                                found,
+                                turn,
+                                place[1],
+                                part,
+                                ch,
+                                first + at * tile,
+                            )
+                            if step == 0:
+                                set_sums(codes, total, at * tile)
+                            else:
+                                add_sums(codes, total, at * tile)
+                            # In an image with zeros, what has none counts for both turns.
+                            if zero < any_zero:
+                                add_sums(codes, total, at * tile)
+                finish(codes, counts, starts, results, place, part, first, any_zero)
+
+        return sum_strip
 
 
 def _tiles(table: Table, blocks: int, config: dict[str, int]) -> list[int]:

@@ -121,8 +121,7 @@ class NeonLookupCore(LookupCore):
         blocks, parts, outputs = self.blocks, self.parts, self.filled_outputs
         units, chunks, chunk, group_ = table.units, table.chunks, table.chunk, table.run
         all_chunks = conv.groups * chunks
-        pixel_codes = table.cuts * self.codes.lanes
-        encode, count_parities = self.codes.encode(), self.codes.count_parities()
+        encode = self.codes.encode_segment()
         borders, pairs = self.borders, tile // 2
         bytes_ = T.ramp(0, 1, _BYTES)
         registers = table.row_bytes // _BYTES
@@ -275,15 +274,7 @@ class NeonLookupCore(LookupCore):
                     group: T.let = v // segments.count % conv.groups
                     segment: T.let = v % segments.count
                     any_zero: T.let = T.Cast("int32", zeros[n, all_chunks])
-                    for q in range(filled):
-                        counts[q] = T.uint16(0)
-                    for side in range(1 + any_zero):
-                        for at in range((filled - segments.rows * segments.span) * pixel_codes):
-                            codes[self.codes.place(side, segments.rows * segments.span, 0, at)] = (
-                                T.uint16(0)
-                            )
-                        encode(padded, codes, code, side, n, group, segment)
-                        count_parities(padded, counts, parity, side, n, group, segment)
+                    encode(padded, codes, code, parity, counts, any_zero, n, group, segment)
                     for part in range(parts):
                         for step in range(chunks * (1 + any_zero)):
                             ch: T.let = step % chunks

@@ -68,3 +68,8 @@ class Segments:
         if self.width % self.span:
             x = T.min(x, self.width - self.span)
         return y, x
+
+    def pixel(self, segment: Expr, q: Expr) -> tuple[Expr, Expr]:
+        """Return row and column of a segment's pixel number `q`."""
+        y, x = self.corner(segment)
+        return (y, x + q) if self.rows == 1 else (y + q // self.span, x + q % self.span)

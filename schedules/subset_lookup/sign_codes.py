@@ -66,6 +66,29 @@ class SignCodes:
         row = (turn * self.segments.filled + pixel) * self.table.cuts + cut
         return row * self.lanes + lane
 
+    def encode_segment(self) -> Callable[..., None]:
+        """Return what makes all codes of a segment and counts their parities, inside of a kernel.
+
+        Its arguments are the padded image, the codes, vectors and words to work in (see `encode`
+        and `count_parities`), the counts, whether the image has zeros, the image, the group, and
+        the segment. Pixels that fill the last tile have codes, too: any will do.
+        """
+        segments, cuts = self.segments, self.table.cuts
+        encode, count_parities = self.encode(), self.count_parities()
+        pixels = segments.rows * segments.span
+
+        @T.inline
+        def encode_segment(padded, codes, code, parity, counts, any_zero, n, group, segment):
+            for q in range(segments.filled):
+                counts[q] = T.uint16(0)
+            for side in range(1 + any_zero):
+                for at in range((segments.filled - pixels) * cuts * self.lanes):
+                    codes[self.place(side, pixels, 0, at)] = T.uint16(0)
+                encode(padded, codes, code, side, n, group, segment)
+                count_parities(padded, counts, parity, side, n, group, segment)
+
+        return encode_segment
+
     def encode(self) -> Callable[..., None]:
         """Return what writes the codes of a segment, inside of a kernel.
 

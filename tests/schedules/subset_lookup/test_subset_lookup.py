@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tvm import relax
 
-from tests.schedules.kernels import Case, lower, random_data, random_signs, run
+from tests.schedules.kernels import Case, lower, random_data, random_signs, run_all
 from tests.schedules.test_assembly import inner_loops, most
 from tests.schedules.test_pack_signs import sources
 from tvm_snn.ops.packed_signs import pack
@@ -61,7 +62,7 @@ def layers(draw: st.DrawFn) -> tuple[Case, Case, list[int]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target_text", TARGETS)
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(layer=layers())
 def test_every_form_of_the_data_gives_the_reference(
     target_text: str, layer: tuple[Case, Case, list[int]]
@@ -78,9 +79,8 @@ def test_every_form_of_the_data_gives_the_reference(
         for at, (name, options) in zip(chosen, knobs.items(), strict=True)
     }
     tuned = Case(packed.operator, packed.operands, {**packed.attrs, "config": config})
-    np.testing.assert_array_equal(run(packed, target), expected)
-    np.testing.assert_array_equal(run(tuned, target), expected)
-    np.testing.assert_array_equal(run(plain, target), expected)
+    for result in run_all([packed, tuned, plain], target):
+        np.testing.assert_array_equal(result, expected)
 
 
 def layer(
@@ -95,58 +95,82 @@ def layer(
     return Case("snn.subset_conv2d", operands, {**ONES, "data_layout": "NHWC", "strategy": NAME})
 
 
+def scaled(builder: relax.BlockBuilder, result: relax.Expr) -> relax.Expr:
+    """What follows a layer: a factor for each of its outputs, the last axis."""
+    floats = builder.emit(relax.op.astype(result, "float32"))
+    return builder.emit(relax.op.multiply(floats, relax.const(factors(int(result.ty.shape[-1])))))
+
+
+def factors(outputs: int) -> NDArray[np.float32]:
+    return np.linspace(-2, 2, outputs).astype(np.float32)
+
+
 @pytest.mark.parametrize("target_text", TARGETS)
-@pytest.mark.parametrize("zeros", [0, 0.002])
-def test_scaled_results_of_packed_signs(target_text: str, zeros: float) -> None:
-    """What follows is done segment by segment; the last segments and vectors overlap others."""
-    case = layer(96, 13, 32, 2, outputs=150, zeros=zeros)
-    scale = np.linspace(-2, 2, 150).astype(np.float32)
+def test_scaled_results_of_packed_signs(target_text: str) -> None:
+    """What follows is done part by part; the last segments, strips and vectors overlap others."""
+    cases = [layer(96, 13, 32, 2, outputs=150, zeros=zeros) for zeros in (0, 0.002)]
+    cases += [layer(32, 19, 32, outputs=64, zeros=zeros) for zeros in (0, 0.01)]
+    results = run_all(cases, parse_target(target_text), scaled)
+    for case, result in zip(cases, results, strict=True):
+        expected = case.expected().astype(np.float32)
+        np.testing.assert_array_equal(result, expected * factors(expected.shape[-1]))
 
-    def epilogue(builder: relax.BlockBuilder, result: relax.Expr) -> relax.Expr:
-        floats = builder.emit(relax.op.astype(result, "float32"))
-        return builder.emit(relax.op.multiply(floats, relax.const(scale)))
 
-    result = run(case, parse_target(target_text), epilogue)
-    np.testing.assert_array_equal(result, case.expected().astype(np.float32) * scale)
+@pytest.mark.parametrize(
+    ("channels", "size", "pixels"),
+    # Few channels: a tile; more: the rows of a segment.
+    [(64, 56, (1, 1, 8)), (64, 19, (1, 1, 5)), (256, 14, (1, 2, 14))],
+)
+def test_small_layers_are_finished_strip_by_strip(
+    channels: int, size: int, pixels: tuple[int, ...]
+) -> None:
+    """The results of a strip or segment are all that is kept of them before what follows."""
+    case = layer(channels, size, 32)
+    text = lower(case, parse_target("llvm -mcpu=icelake-server"), scaled).script()
+    (buffer,) = re.findall(r"_of_job = T.sblock_alloc_buffer\(\((.*)\), \"int16\"\)", text)
+    assert tuple(map(int, re.findall(r"int64\((\d+)\)", buffer))) == (*pixels, channels)
 
 
 @st.composite
-def shared_bytes(draw: st.DrawFn) -> tuple[Case, dict[str, int]]:
-    """Packed signs whose responses are small enough for two pixels to share a byte, and knobs."""
+def shared_bytes(draw: st.DrawFn) -> list[Case]:
+    """A layer whose responses are small enough for two pixels to share a byte, with knobs set.
+
+    Its packed signs are random, without zeros and with some, and such that sums are as large as
+    they can be: all patches differ from all kernels in every bit, or in none.
+    """
     kernels, kernel = draw(st.sampled_from([(32, (3, 3)), (16, (3, 3)), (20, (1, 7)), (9, (2, 2))]))
     unit = draw(st.sampled_from([1, 1, 2]))
     units, outputs = draw(st.integers(1, 130)), draw(st.sampled_from([1, 40, 64, 128, 200, 256]))
     height, width = draw(st.integers(3, 9)), draw(st.integers(7, 20))
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    zeros = draw(st.sampled_from([0, 0, 0.001]))
-    data = random_data(generator, (1, height, width, units * unit), "int8", zeros)
-    # Sums that are as large as they can be: all patches differ from all kernels in every bit.
-    extreme = draw(st.sampled_from([0, 0, -1, 1]))
+    shape = (1, height, width, units * unit)
     subset = random_signs(generator, (kernels, unit, *kernel))
-    if extreme:
-        data, subset = np.full_like(data, extreme), np.full_like(subset, -extreme)
+    ones = np.ones_like(subset)
+    operands = [(random_data(generator, shape, "int8", zeros), subset) for zeros in (0, 0.001)]
+    operands += [(np.full(shape, sign, np.int8), -sign * ones) for sign in (1, -1)]
     indices = generator.integers(0, kernels, (outputs, units)).astype(np.uint8)
-    attrs = {**ONES, "padding": [1, 0, 1, 2], "data_layout": "NHWC", "strategy": NAME}
     config = {
         "sharing": 2,
         "pixels": draw(st.sampled_from([4, 6, 8])),
         "blocks": draw(st.sampled_from([1, 2, 4])),
         "segment": draw(st.sampled_from([14, 28])),
     }
-    return Case("snn.subset_conv2d", (pack(data), subset, indices), attrs), config
+    attrs = {**ONES, "padding": [1, 0, 1, 2], "data_layout": "NHWC", "strategy": NAME}
+    attrs["config"] = config
+    return [
+        Case("snn.subset_conv2d", (pack(data), kernels_, indices), attrs)
+        for data, kernels_ in operands
+    ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target_text", TARGETS)
-@settings(max_examples=6)
-@given(drawn=shared_bytes())
-def test_two_pixels_may_share_the_bytes_looked_up(
-    target_text: str, drawn: tuple[Case, dict[str, int]]
-) -> None:
+@settings(max_examples=4)
+@given(cases=shared_bytes())
+def test_two_pixels_may_share_the_bytes_looked_up(target_text: str, cases: list[Case]) -> None:
     """Runs of units that do not fill a chunk, odd widths, zeros, and the largest sums."""
-    case, config = drawn
-    shared = Case(case.operator, case.operands, {**case.attrs, "config": config})
-    np.testing.assert_array_equal(run(shared, parse_target(target_text)), case.expected())
+    for case, result in zip(cases, run_all(cases, parse_target(target_text)), strict=True):
+        np.testing.assert_array_equal(result, case.expected())
 
 
 def test_responses_that_need_more_than_half_a_byte_do_not_share_it() -> None:

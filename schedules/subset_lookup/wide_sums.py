@@ -1,0 +1,138 @@
+"""What makes results of the sums of bytes that strategy `subset_lookup` has for a tile.
+
+A chunk's sums of bytes are added to sums of 16 bits in the cache: those of the even bytes, which
+are half of a block's outputs, and those of the odd bytes, the other half. To spare instructions,
+words are added as they are: even sums have 256 times the odd ones in them until the end.
+"""
+
+# Types of arguments of functions that are inlined into a kernel are no Python types.
+# mypy: disable-error-code="no-untyped-def"
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tvm import tirx
+from tvm.ir import Expr
+from tvm.script import tirx as T
+
+from ..borders import Borders
+from .segments import Segments
+from .table import Table
+
+_BYTE_BITS = 8
+
+
+@dataclass(frozen=True)
+class WideSums:
+    """The sums of some pixels and blocks of outputs, in a buffer of words."""
+
+    table: Table
+    segments: Segments
+    borders: Borders
+    blocks: int
+    """Vectors of outputs of a tile."""
+    pixels: int
+    """Pixels of which results are made; sums may be kept for more of them, up to whole tiles."""
+    origin: int
+    """Word of the buffer at which the sums begin."""
+
+    @property
+    def half(self) -> int:
+        """Words of a vector, which are half of its outputs."""
+        return self.table.lookup.vector_bytes // 2
+
+    def _place(self, which: int, q: Expr, block: Expr) -> Expr:
+        """Return where the sums of the even (0) or of the odd bytes (1) of a pixel are."""
+        return self.origin + ((q * self.blocks + block) * 2 + which) * self.half
+
+    def _words(self, which: int, q: Expr, block: Expr) -> Expr:
+        return T.ramp(self._place(which, q, block), 1, self.half)
+
+    def _pairs(self, total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
+        lanes = T.ramp(0, 1, self.table.lookup.vector_bytes)
+        return T.reinterpret(f"uint16x{self.half}", total[px, block, lanes])
+
+    @property
+    def _byte_bits(self) -> Expr:
+        return T.broadcast(T.uint16(_BYTE_BITS), self.half)
+
+    def set(self) -> Callable[..., None]:
+        """Return what sets the sums of a tile, inside of a kernel.
+
+        Its arguments are the words, the tile's sums uint8 (tile, blocks, vector bytes), and the
+        first pixel.
+        """
+
+        @T.inline
+        def set_sums(words, total, first):
+            for px in T.unroll(self.segments.tile):
+                for block in T.unroll(self.blocks):
+                    words[self._words(0, first + px, block)] = self._pairs(total, px, block)
+                    words[self._words(1, first + px, block)] = (
+                        self._pairs(total, px, block) >> self._byte_bits
+                    )
+
+        return set_sums
+
+    def add(self) -> Callable[..., None]:
+        """Return what adds the sums of a tile; its arguments are those of `set`."""
+
+        @T.inline
+        def add_sums(words, total, first):
+            for px in T.unroll(self.segments.tile):
+                for block in T.unroll(self.blocks):
+                    low = T.meta_var(self._words(0, first + px, block))
+                    high = T.meta_var(self._words(1, first + px, block))
+                    words[low] = words[low] + self._pairs(total, px, block)
+                    words[high] = words[high] + (self._pairs(total, px, block) >> self._byte_bits)
+
+        return add_sums
+
+    def finish(self, outputs: int) -> Callable[..., None]:
+        """Return what makes results of the sums, inside of a kernel; a group has `outputs`.
+
+        Its arguments are the words, the parities of pixels uint16 (filled,), where sums start, the
+        results int16 (N, H, W, groups * outputs), the place (image, group, segment), the part
+        of the outputs, the first pixel, and whether there were two turns (1) or one (0).
+        """
+        half, size, blocks = self.half, self.table.lookup.vector_bytes, self.blocks
+
+        def total(words: tirx.Buffer, which: int, q: Expr, block: Expr) -> Expr:
+            """Return the sums of bytes alone."""
+            sums = words[self._words(which, q, block)]
+            if which == 0:
+                sums = sums - (words[self._words(1, q, block)] << self._byte_bits)
+            return sums
+
+        def store(words, starts, results, at, o, count, once, q, block) -> None:
+            """Write what stores a block of results; what was added up once only counts twice."""
+            n, y, x, group = at
+            classes = self.borders.row(y), self.borders.column(x)
+            for which in range(2):
+                start = starts[*classes, group, T.ramp(o + which * half, 1, half)]
+                doubled = total(words, which, q, block) << T.broadcast(once + T.uint16(1), half)
+                value = start - T.broadcast(count << once, half) - doubled
+                place = [n, y, x, T.ramp(group * outputs + o + which * half, 1, half)]
+                T.buffer_store(results, T.reinterpret(f"int16x{half}", value), place)
+
+        @T.inline
+        def finish(words, counts, starts, results, place, part, first, any_zero):
+            for q in range(self.pixels):
+                y: T.let = self.segments.pixel(place[2], first + q)[0]
+                x: T.let = self.segments.pixel(place[2], first + q)[1]
+                once: T.let = T.Cast("uint16", 1 - any_zero)
+                for block in range(blocks):
+                    o: T.let = T.min((part * blocks + block) * size, outputs - size)
+                    store(
+                        words,
+                        starts,
+                        results,
+                        (place[0], y, x, place[1]),
+                        o,
+                        counts[first + q],
+                        once,
+                        q,
+                        block,
+                    )
+
+        return finish
