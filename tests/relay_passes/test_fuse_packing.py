@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tvm import relax
 
 from tests.building import module, named, tensor
-from tvm_snn.ops import ConvGeometry, binary_conv2d, pack_signs
+from tvm_snn.ops import ConvGeometry, binary_conv2d, pack_signs, subset_conv2d
 from tvm_snn.ops.packed_signs import pack
 from tvm_snn.reference import evaluate
 from tvm_snn.relay_passes.lift_weights import lift_weights
@@ -96,6 +96,35 @@ def test_what_is_computed_later_is_packed_apart() -> None:
     kernels, results = _run(mod, _signs())
     assert kernels > 1
     np.testing.assert_array_equal(results[0], evaluate(mod["main"], [_signs()])[0])
+
+
+@pytest.mark.parametrize("target", ["host", "llvm -mcpu=haswell", "llvm -mcpu=nehalem"])
+def test_a_few_pixels_are_looked_up_and_packed_at_a_time(target: str) -> None:
+    """Tiles that overlap store the same floats, and the same words, twice."""
+    generator = np.random.default_rng(2)
+    subset = generator.choice(np.array([-1, 1], np.int8), (32, 1, 3, 3))
+    indices = generator.integers(0, 32, (64, 64)).astype(np.uint8)
+    scale = np.linspace(-3, 4, 64).astype(np.float32)
+
+    def body(builder, x):
+        call = subset_conv2d(
+            x,
+            relax.const(subset),
+            relax.const(indices),
+            **_GEOMETRY,
+            strategy="subset_lookup",
+        )
+        sums = builder.emit(relax.op.astype(builder.emit(call), "float32"))
+        scaled = builder.emit(relax.op.multiply(sums, relax.const(scale)))
+        words = builder.emit(pack_signs(scaled, groups=1))
+        return builder.emit(relax.Tuple([scaled, words]))
+
+    mod = module([tensor("x", 2, 5, 19, 64, dtype="int8")], body)
+    x = generator.choice(np.array([-1, 0, 1], np.int8), (2, 5, 19, 64), p=[0.495, 0.01, 0.495])
+    kernels, results = _run(mod, x, target)
+    assert kernels == 1
+    for found, expected in zip(results, evaluate(mod["main"], [x]), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.slow
