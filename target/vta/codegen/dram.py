@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..configuration import Configuration
 from ..dram_layout import PARAMETER_BYTES, result_bytes
 from ..isa.instruction_set import Plane, Vector
 from ..packing import pack_indices, pack_parameters, pack_subset
 from .geometry import Geometry, block_bytes, round_up
-from .layer import OUTSIDE, Layer
+from .layer import OUTSIDE
 from .plan import PlannedLayer
 
 _ALIGNMENT = 64
@@ -114,18 +113,3 @@ def _parameters(geometry: Geometry) -> np.ndarray:
     data = np.zeros(geometry.outputs * PARAMETER_BYTES, np.uint8)
     data[: count * PARAMETER_BYTES] = pack_parameters(count, **given)
     return data
-
-
-def arrange_channels(layer: Layer, image: np.ndarray, hardware: Configuration) -> np.ndarray:
-    """Return an image, int8 (height, width, channels), with channels where lanes look for them.
-
-    Lane c of vector g * b + j holds channel j of unit b * channels + c, for units of g channels.
-    """
-    group = layer.unit_vectors
-    height, width, channels = image.shape
-    units, lanes = channels // group, hardware.channels
-    blocks = -(-units // lanes)
-    padded = np.zeros((height, width, blocks * lanes, group), np.int8)
-    padded[:, :, :units] = image.reshape(height, width, units, group)
-    arranged = padded.reshape(height, width, blocks, lanes, group).transpose(0, 1, 2, 4, 3)
-    return arranged.reshape(height, width, -1)

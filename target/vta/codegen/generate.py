@@ -7,16 +7,13 @@ import numpy as np
 
 from ....errors import TargetError
 from ..configuration import Configuration
-from ..dram_layout import result_bytes, vector_bytes
 from ..isa.encoding import Instruction, instruction
 from ..isa.instruction_set import FINISH, Plane, Vector
-from ..packing import pack_image, pack_residual, unpack_planes
-from ..simulator.loading import unpack_vectors
 from .deadlock import check_progress
-from .dram import DramImage, LayerPlaces, arrange_channels, lay_out
-from .geometry import block_bytes
+from .dram import DramImage, LayerPlaces, lay_out
 from .layer import OUTSIDE, Layer, check_network
 from .plan import PlannedLayer, plan
+from .ports import Port
 from .schedule import Scheduler
 from .tokens import insert_tokens
 
@@ -41,69 +38,94 @@ class Program:
         Raises TargetError for a layer whose image does not come from outside, and for a wrong
         shape.
         """
-        one, places = self._find(name)
-        layer = one.layer
-        expected = (layer.height, layer.width, layer.channels)
-        if layer.image != OUTSIDE or image.shape != expected:
-            raise TargetError(
-                f"Layer {name!r} takes an image of {expected} from {layer.image or 'outside'!r}, "
-                f"not one of {image.shape} from outside"
-            )
-        data = pack_image(arrange_channels(layer, image, self.hardware), self.hardware)
-        dram[places.image : places.image + len(data)] = data
+        self._put(dram, self.image_port(name), image)
 
     def put_residual(self, dram: np.ndarray, name: str, residual: np.ndarray) -> None:
         """Put what is added to a layer's results into DRAM: int16 (outputs, pixels).
 
         Raises TargetError for a layer that takes none from outside, and for a wrong shape.
         """
-        one, places = self._find(name)
-        expected = (one.layer.outputs, one.layer.count)
-        if one.layer.residual != OUTSIDE or residual.shape != expected:
+        port = self.residual_port(name)
+        height, width, outputs = port.shape
+        if residual.shape != (outputs, height * width):
             raise TargetError(
-                f"Layer {name!r}: a residual of {residual.shape} from outside, expected "
-                f"{expected} from {one.layer.residual or 'outside'!r}"
+                f"Layer {name!r}: a residual of {residual.shape}, expected "
+                f"{(outputs, height * width)}"
             )
-        whole = np.zeros((one.geometry.outputs, one.layer.count), np.int16)
-        whole[: len(residual)] = residual
-        data = pack_residual(whole, self.hardware)
-        dram[places.residual : places.residual + len(data)] = data
+        self._put(dram, port, residual.T.reshape(port.shape))
 
     def planes(self, dram: np.ndarray, name: str) -> np.ndarray:
         """Return a layer's results channel by channel: int32 or int16 (outputs, pixels).
 
         Raises TargetError for a layer that stores none.
         """
-        one, places = self._find(name)
-        kind, geometry = one.layer.plane, one.geometry
-        if kind is Plane.NONE:
-            raise TargetError(f"Layer {name!r} stores no planes")
-        size = geometry.tiles * geometry.outputs * result_bytes(kind, self.hardware)
-        data = dram[places.planes : places.planes + size]
-        found = unpack_planes(data, kind, geometry.outputs, one.layer.count, self.hardware)
-        return found[: one.layer.outputs]
+        return self._found(dram, self.planes_port(name))
 
     def vectors(self, dram: np.ndarray, name: str) -> np.ndarray:
         """Return a layer's results as activations: int8 (outputs, pixels).
 
         Raises TargetError for a layer that makes none, or leaves them on chip.
         """
+        return self._found(dram, self.vectors_port(name))
+
+    def _put(self, dram: np.ndarray, port: Port, array: np.ndarray) -> None:
+        data = port.pack(array, self.hardware)
+        dram[port.address : port.address + len(data)] = data
+
+    def _found(self, dram: np.ndarray, port: Port) -> np.ndarray:
+        size = port.size(self.hardware)
+        result = port.unpack(dram[port.address : port.address + size], self.hardware)
+        return np.ascontiguousarray(result.reshape(-1, result.shape[2]).T)
+
+    def image_port(self, name: str) -> Port:
+        """Return where a layer's image goes. Raises TargetError where it is not from outside."""
+        one, places = self._find(name)
+        layer = one.layer
+        if layer.image != OUTSIDE:
+            raise TargetError(f"Layer {name!r} takes its image from {layer.image!r}")
+        shape = (layer.height, layer.width, layer.channels)
+        return Port("image", name, places.image, shape, layer.unit_vectors)
+
+    def residual_port(self, name: str) -> Port:
+        """Return where what is added to a layer's results goes.
+
+        Raises TargetError where it is not from outside.
+        """
+        one, places = self._find(name)
+        if one.layer.residual != OUTSIDE:
+            raise TargetError(f"Layer {name!r} takes its residual from {one.layer.residual!r}")
+        return Port("residual", name, places.residual, _result(one), one.geometry.outputs)
+
+    def planes_port(self, name: str) -> Port:
+        """Return where a layer's results lie channel by channel.
+
+        Raises TargetError for a layer that stores none.
+        """
+        one, places = self._find(name)
+        if one.layer.plane is Plane.NONE:
+            raise TargetError(f"Layer {name!r} stores no planes")
+        form = one.layer.plane.name.lower()
+        return Port(form, name, places.planes, _result(one), one.geometry.outputs)
+
+    def vectors_port(self, name: str) -> Port:
+        """Return where a layer's results lie as activations.
+
+        Raises TargetError for a layer that makes none, or leaves them on chip.
+        """
         one, places = self._find(name)
         if one.layer.vector is Vector.NONE or one.kept_result:
             raise TargetError(f"Layer {name!r} stores no vectors")
-        blocks, count = one.geometry.vector_blocks, one.layer.count
-        size = block_bytes(count, self.hardware)
-        data = dram[places.vectors : places.vectors + blocks * size].reshape(blocks, size)
-        used = data[:, : count * vector_bytes(self.hardware)]
-        vectors = unpack_vectors(used.reshape(blocks * count, -1), self.hardware)
-        channels = vectors.reshape(blocks, count, -1).transpose(0, 2, 1).reshape(-1, count)
-        return channels[: one.layer.outputs]
+        return Port("activations", name, places.vectors, _result(one), one.layer.outputs)
 
     def _find(self, name: str) -> tuple[PlannedLayer, LayerPlaces]:
         for one, places in zip(self.planned, self.places, strict=True):
             if one.layer.name == name:
                 return one, places
         raise TargetError(f"No layer {name!r}: {[one.layer.name for one in self.planned]}")
+
+
+def _result(one: PlannedLayer) -> tuple[int, int, int]:
+    return one.layer.out_height, one.layer.out_width, one.layer.outputs
 
 
 def generate(layers: Sequence[Layer], hardware: Configuration) -> Program:

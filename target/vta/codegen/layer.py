@@ -58,6 +58,8 @@ class Layer:
     """What is stored channel by channel."""
     vector: Vector = Vector.NONE
     """What is made for a following layer."""
+    exported: bool = False
+    """Whether the vectors are results, too: they are stored then, whoever reads them on chip."""
     image: str = OUTSIDE
     """The layer whose vectors are the image."""
     residual: str | None = None

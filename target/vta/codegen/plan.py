@@ -49,6 +49,7 @@ def plan(layers: Sequence[Layer], hardware: Configuration) -> list[PlannedLayer]
         following = geometries[place + 1] if place + 1 < len(geometries) else None
         name = geometry.layer.name
         single = following is not None and following.layer.image == name and readers[name] == 1
+        single = single and not geometry.layer.exported
         keep = following is not None and single and _saves(geometry, following, kept)
         free = hardware.activation_lines
         image = planned[-1].result_lines if kept else range(0)

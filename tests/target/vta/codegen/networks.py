@@ -140,6 +140,7 @@ def _layer(
         plain,
         plane=plane,
         vector=vector,
+        exported=draw(st.booleans()),
         residual=draw(st.sampled_from((None, OUTSIDE, *trunks))),
         epilogue=_epilogue(draw, rng, outputs),
     )
