@@ -58,7 +58,8 @@ _UNARY = frozenset(
         "trunc",
     )
 )
-_ELEMENTWISE = _UNARY | BROADCASTING
+ELEMENTWISE = _UNARY | BROADCASTING
+"""Operators that compute each element from those in its place."""
 _REDUCTIONS = frozenset(f"relax.{name}" for name in ("max", "mean", "min", "prod", "sum"))
 _WINDOWS = frozenset(f"relax.nn.{name}" for name in ("avg_pool2d", "max_pool2d"))
 
@@ -292,7 +293,7 @@ def _reshape(turner: _Turner, call: relax.Call) -> relax.Call | None:
 _Turn = Callable[[_Turner, relax.Call], relax.Call | None]
 _TURNS: dict[str, _Turn] = {
     **dict.fromkeys((name for name in LAYERS if name.endswith("conv2d")), _binary_conv2d),
-    **dict.fromkeys(_ELEMENTWISE, _elementwise),
+    **dict.fromkeys(ELEMENTWISE, _elementwise),
     **dict.fromkeys(_REDUCTIONS, _reduction),
     **dict.fromkeys((*_WINDOWS, "relax.nn.adaptive_avg_pool2d"), _pool),
     "relax.concat": _concat,

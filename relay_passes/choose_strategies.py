@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 import tvm
 from tvm import relax
 
-from ..ops import LAYERS, with_strategy
+from ..ops import ACCELERATOR, LAYERS, with_strategy
 from ..schedules import choose, subset_gather
 from ..schedules.config import with_config
 from ..schedules.operation import Operation
 from ..schedules.records import Record, Records
 from ..schedules.subset_gather.responses import with_known_subset
 from ..target import Features
+from ..tvm_api import attrs_dict
 from .layers import operator_name, var_bindings
 
 
@@ -38,6 +39,7 @@ def choose_strategies(
         str(binding.var.name): _choice(binding.value, features, records)
         for binding in var_bindings(module["main"])
         if operator_name(binding.value) in LAYERS
+        and attrs_dict(binding.value).get("strategy") != ACCELERATOR
     }
 
 

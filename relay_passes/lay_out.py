@@ -17,5 +17,8 @@ LAYOUT: list[tvm.transform.Pass] = [
 
 
 def lay_out(module: tvm.IRModule) -> tvm.IRModule:
-    """Run :data:`LAYOUT`: images become channels-last, and signs between layers packed words."""
+    """Run :data:`LAYOUT`: images become channels-last, and signs between layers packed words.
+
+    Layers whose strategy is the accelerator's keep int8 signs.
+    """
     return tvm.transform.Sequential(LAYOUT)(module)

@@ -16,7 +16,7 @@ from tvm.target import Target
 from ..schedules import LEGALIZATIONS, schedule_primfunc
 from .fuse_packing import FusePacking
 from .layers import operator_name, var_bindings
-from .trace_kernels import CALL_TIR, Kernel, trace_kernels
+from .trace_kernels import CALL_DPS_PACKED, CALL_TIR, Kernel, trace_kernels
 
 TRANSFORM_WEIGHTS = "main_transform_params"
 """Function of the executable that prepares the weights for the kernels."""
@@ -65,7 +65,8 @@ def lower_to_kernels(module: tvm.IRModule, target: Target) -> tvm.IRModule:
 def _stays_a_call(module: tvm.IRModule) -> list[bool]:
     """Tell of each kernel, in order, whether `main` calls it; a reshape may have become a view."""
     names = [operator_name(binding.value) for binding in var_bindings(module["main"])]
-    return [name == CALL_TIR for name in names if name in (CALL_TIR, _VIEW)]
+    calls = (CALL_TIR, CALL_DPS_PACKED)
+    return [name in calls for name in names if name in (*calls, _VIEW)]
 
 
 def schedule_kernels(target: Target) -> tvm.transform.Pass:

@@ -9,7 +9,7 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from ..ops import LAYERS, pack_signs, static_shape
+from ..ops import ACCELERATOR, LAYERS, pack_signs, static_shape
 from ..ops.packed_signs import WORD_BITS
 from ..tvm_api import attrs_dict
 from .layers import operator_name, var_bindings
@@ -74,6 +74,8 @@ def _packable_groups(call: relax.Call) -> int | None:
         return None
     attrs = attrs_dict(call)
     shape = static_shape(call.args[0].ty)
+    if attrs.get("strategy") == ACCELERATOR:
+        return None
     if attrs.get("data_layout") != "NHWC" or shape is None or str(call.args[0].ty.dtype) != "int8":
         return None
     groups = int(attrs["groups"])

@@ -13,6 +13,12 @@ from tvm import relax
 
 from .layers import operator_name, var_bindings
 
+ACCELERATE = "tvm_snn.accelerate"
+"""Packed function that runs a region on the accelerator: its number, its image, its results."""
+
+CALL_DPS_PACKED = "relax.call_dps_packed"
+"""Operator that calls a packed function which writes its results in place."""
+
 CALL_TIR = "relax.call_tir"
 """Operator that calls a primitive function."""
 
@@ -60,9 +66,11 @@ class _Tracer:
                 yield self._trace_group(binding.var, binding.value)
                 continue
             self._follow(binding)
+            names = self._names(binding.var)
             if operator_name(binding.value) == CALL_TIR:
-                names = self._names(binding.var)
                 yield Kernel(str(binding.value.args[0].name_hint), names, names)
+            elif operator_name(binding.value) == CALL_DPS_PACKED:
+                yield Kernel(str(binding.value.args[0].global_symbol), names, names)
 
     def _trace_group(self, var: relax.Var, call: relax.Call) -> Kernel:
         group = self._fused[call.op]

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 # A board without TVM needs nothing but vta.driver.
 if find_spec("tvm") is not None:
+    from .accelerators import split_accelerator
     from .boards import BOARDS
     from .extensions import (
         architecture_of,
@@ -28,4 +29,5 @@ __all__ = [
     "host_extensions",
     "host_processor",
     "parse_target",
+    "split_accelerator",
 ]

@@ -7,6 +7,9 @@ A zip archive with
     library.so      the machine code
     network.json    the network in Relax, without its weights, for verification
     weights/NAME    each weight, packed at as many bits as its elements carry
+    accelerator/N.instructions, accelerator/N.memory
+                    for a target with an accelerator: the program of its Nth region and the memory
+                    that it begins with, packed weights in place
 and, as the archive's comment, the SHA-256 of the manifest. Nothing in it is ever unpickled.
 Members carry a fixed date, so equal networks give equal files.
 """
@@ -26,21 +29,25 @@ from typing import Any, TypeVar
 import numpy as np
 import tvm
 
-from .errors import ArtifactError
+from .accelerator_programs import AcceleratorPrograms, RegionProgram
+from .errors import ArtifactError, TargetError
 from .files import replacing
 from .machine import Requirements
 from .relay_passes.trace_kernels import Kernel
 from .report import LayerRow, Report
+from .target.vta.codegen.ports import Port
+from .target.vta.configuration import Configuration
 from .version import __version__
 from .weights import Weight, pack, unpack
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever an older reader would misread the file."""
 
 _MANIFEST = "manifest.json"
 _LIBRARY = "library.so"
 _NETWORK = "network.json"
 _WEIGHTS = "weights/"
+_INSTRUCTIONS, _MEMORY = "accelerator/{}.instructions", "accelerator/{}.memory"
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 _Record = TypeVar("_Record")
@@ -80,6 +87,15 @@ class Artifact:
     network: str
     """The network as TVM's JSON, its weights being parameters of `main`."""
     weights: tuple[Weight, ...]
+    accelerator: AcceleratorPrograms | None = None
+    """What an accelerator computes, for a target that has one."""
+
+    @property
+    def processor_weights(self) -> tuple[Weight, ...]:
+        """The weights that the library's `main` takes: not those of layers on an accelerator."""
+        if self.accelerator is None:
+            return self.weights
+        return tuple(w for w in self.weights if w.name not in self.accelerator.weights)
 
     @property
     def weight_bytes(self) -> int:
@@ -92,6 +108,9 @@ def write_artifact(artifact: Artifact, path: str | os.PathLike[str]) -> None:
     members = {_LIBRARY: artifact.library, _NETWORK: artifact.network.encode()}
     for weight in artifact.weights:
         members[_WEIGHTS + weight.name] = pack(weight)
+    for number, region in enumerate(artifact.accelerator.regions if artifact.accelerator else ()):
+        members[_INSTRUCTIONS.format(number)] = region.instructions
+        members[_MEMORY.format(number)] = region.memory
     hashes = {name: _hash(data) for name, data in members.items()}
     manifest = json.dumps(_manifest(artifact, hashes), indent=1).encode()
     path = Path(path)
@@ -133,7 +152,7 @@ def read_artifact(path: str | os.PathLike[str]) -> Artifact:
         _check_hash(name, data, manifest["sha256"][name], path)
     try:
         return _artifact(manifest, members)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, TargetError) as error:
         raise ArtifactError(
             f"The manifest of {path} is malformed ({type(error).__name__}: {error}). "
             "Compile the network anew."
@@ -177,6 +196,7 @@ def _manifest(artifact: Artifact, hashes: Mapping[str, str]) -> dict[str, Any]:
             }
             for weight in artifact.weights
         ],
+        "accelerator": _accelerator_manifest(artifact.accelerator),
         "sha256": dict(hashes),
     }
 
@@ -223,7 +243,50 @@ def _artifact(manifest: dict[str, Any], members: Mapping[str, bytes]) -> Artifac
         library=members[_LIBRARY],
         network=members[_NETWORK].decode(),
         weights=tuple(weights),
+        accelerator=_accelerator(manifest["accelerator"], members),
     )
+
+
+def _accelerator_manifest(programs: AcceleratorPrograms | None) -> dict[str, Any] | None:
+    if programs is None:
+        return None
+    regions = [
+        {
+            "layers": list(region.layers),
+            "image": asdict(region.image),
+            "results": [asdict(port) for port in region.results],
+            "tensors": list(region.tensors),
+            "memory_bytes": region.memory_bytes,
+        }
+        for region in programs.regions
+    ]
+    return {
+        "configuration": asdict(programs.hardware),
+        "weights": list(programs.weights),
+        "regions": regions,
+    }
+
+
+def _accelerator(
+    manifest: dict[str, Any] | None, members: Mapping[str, bytes]
+) -> AcceleratorPrograms | None:
+    if manifest is None:
+        return None
+    hardware = Configuration(**manifest["configuration"])
+    regions = []
+    for number, given in enumerate(manifest["regions"]):
+        region = RegionProgram(
+            layers=tuple(given["layers"]),
+            image=_records(Port, [given["image"]])[0],
+            results=_records(Port, given["results"]),
+            tensors=tuple(given["tensors"]),
+            instructions=members[_INSTRUCTIONS.format(number)],
+            memory=members[_MEMORY.format(number)],
+            memory_bytes=int(given["memory_bytes"]),
+        )
+        region.check(hardware)
+        regions.append(region)
+    return AcceleratorPrograms(hardware, tuple(regions), tuple(manifest["weights"]))
 
 
 def _records(kind: type[_Record], items: list[dict[str, Any]]) -> tuple[_Record, ...]:

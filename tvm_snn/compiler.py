@@ -5,19 +5,21 @@ clean     residue of training removed                             relay_passes.c
 detect    each layer judged: sub-bit, binary or dense             relay_passes.detect_layers
 rewrite   binary layers become operators of their own             relay_passes.rewrite_layers
 lay out   images channels-last, signs between layers packed       relay_passes.lay_out
+divide    layers given to an accelerator, if the target has one   relay_passes.divide
 plan      a strategy chosen for each of them                      relay_passes.choose_strategies
 lower     fused, scheduled, compiled, linked                      relay_passes.lower, link
 verify    the result compared with the reference interpreter      verification
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tvm
 from tvm import relax
 
+from .accelerator_programs import AcceleratorPrograms, generate_programs
 from .artifact import Artifact, TensorSpec
 from .compiled_network import CompiledNetwork
 from .errors import SnnError, TargetError, UnsupportedOperatorError
@@ -25,20 +27,25 @@ from .frontend import import_model, output_names
 from .link import link
 from .machine import Requirements, this_machine
 from .network import Network
-from .ops import static_shape
+from .ops import ACCELERATOR, static_shape
 from .progress import phase
-from .relay_passes.choose_strategies import choose_strategies, set_strategies
+from .relay_passes.choose_strategies import Choice, choose_strategies, set_strategies
 from .relay_passes.clean import clean
-from .relay_passes.detect_layers import Layer, detect_layers
+from .relay_passes.detect_layers import DENSE, Layer, detect_layers
+from .relay_passes.divide import divide
 from .relay_passes.lay_out import lay_out
 from .relay_passes.lift_weights import lift_weights
 from .relay_passes.lower import Lowered, lower
 from .relay_passes.name_bindings import name_bindings
+from .relay_passes.outline_regions import outline_regions
+from .relay_passes.partition import Partition
 from .relay_passes.rewrite_layers import rewrite_layers
+from .relay_passes.trace_kernels import ACCELERATE, Kernel
 from .report import Report, make_report
 from .schedules.records import Records, load_records
 from .seeded_inputs import seeded_inputs
-from .target import TargetLike, features_of, parse_target
+from .target import TargetLike, features_of, parse_target, split_accelerator
+from .target.vta.configuration import Configuration
 from .verification import Verification, verify_network
 
 
@@ -63,7 +70,10 @@ def compile(
     `model` is a torch.nn.Module (with `example_inputs`, whose shapes the network will have), a
     torch.export.ExportedProgram, the path of a `.pt2` or `.onnx` file, an ONNX ModelProto, or a
     Relax IRModule. `target` is "host", a board such as "raspberry-pi-4", "llvm -mcpu=cortex-a72",
-    a dictionary, tag or Target.
+    a dictionary, tag or Target. One with an accelerator ("pynq-z2", or any with the option
+    `-accelerator=pynq-z2`) gives it all layers that it can compute exactly; the report says of
+    each where it is computed and why. "host -accelerator=pynq-z2" runs here, the accelerator
+    simulated.
     `records` is a file of tuning records (see :func:`tvm_snn.tune`) to use before those that ship
     with this package. `verify` compares the compiled network with the reference interpreter on a
     seeded input; by default it does where this machine can run the network. The result is a
@@ -73,7 +83,8 @@ def compile(
     that is not known, TargetError for a target, RecordsError for tuning records that are malformed
     or for other targets, VerificationError when the result is wrong.
     """
-    parsed = parse_target(target)
+    processor, hardware = split_accelerator(target)
+    parsed = parse_target(processor)
     features = features_of(parsed)
     misfit = Requirements.of(parsed).misfit(this_machine())
     if verify and misfit is not None:
@@ -82,7 +93,7 @@ def compile(
             'on a board: tvm_snn.verify(tvm_snn.connect("host:port").load(network)).'
         )
     measured = load_records(records, features, str(parsed))
-    artifact = build(detect(model, example_inputs), parsed, measured)
+    artifact = build(detect(model, example_inputs), parsed, measured, hardware)
     if misfit is not None:
         return CompiledNetwork(artifact)
     network = Network(artifact)
@@ -138,15 +149,27 @@ def rewrite(detected: Detected) -> tvm.IRModule:
 
 
 def build(
-    detected: Detected, target: tvm.target.Target, records: Records | None = None
+    detected: Detected,
+    target: tvm.target.Target,
+    records: Records | None = None,
+    hardware: Configuration | None = None,
 ) -> Artifact:
-    """Rewrite, plan and lower a network whose layers were detected."""
+    """Rewrite, plan and lower a network whose layers were detected.
+
+    `hardware` is the accelerator beside the target, if there is one.
+    """
     features = features_of(target)
-    module = rewrite(detected)
+    module, parts = _divide(detected, hardware)
     choices = choose_strategies(module, features, records)
     lifted = lift_weights(set_strategies(choices)(module))
+    programs, called = None, lifted.module
+    if parts is not None and hardware is not None:
+        called = outline_regions(parts.regions)(lifted.module)
+        used = {str(param.name) for param in called["main"].params}
+        inside = [weight.name for weight in lifted.weights if weight.name not in used]
+        programs = generate_programs(parts.regions, hardware, inside)
     with phase("compiling kernels"):
-        lowered = _lower(lifted.module, target)
+        lowered = _lower(called, target)
         library = link(lowered.executable, target)
     main = lifted.module["main"]
     inputs = main.params[: len(main.params) - len(lifted.weights)]
@@ -155,12 +178,52 @@ def build(
         requirements=Requirements.of(target, library.glibc),
         inputs=tuple(_spec(str(param.name), param.ty) for param in inputs),
         outputs=_output_specs(main),
-        report=make_report(detected.layers, choices),
-        kernels=lowered.kernels,
+        report=make_report(detected.layers, _placed(detected, choices, parts)),
+        kernels=_with_regions(lowered.kernels, programs),
         library=library.data,
         network=tvm.ir.save_json(lifted.module),
         weights=lifted.weights,
+        accelerator=programs,
     )
+
+
+def _divide(
+    detected: Detected, hardware: Configuration | None
+) -> tuple[tvm.IRModule, Partition | None]:
+    if hardware is None:
+        return rewrite(detected), None
+    rewritten = rewrite_layers(detected.layers)(detected.module)
+    return divide(rewritten, [layer.name for layer in detected.layers], hardware)
+
+
+def _placed(
+    detected: Detected, choices: dict[str, Choice], parts: Partition | None
+) -> dict[str, Choice]:
+    """Return the choices with what is said of where each layer is computed."""
+    if parts is None:
+        return choices
+    placed = {name: Choice(ACCELERATOR, parts.reasons[name]) for name in parts.layers}
+    for name, choice in choices.items():
+        placed[name] = replace(choice, reason=f"{parts.reasons[name]}; {choice.reason}")
+    for layer in detected.layers:
+        if layer.verdict == DENSE:
+            placed[layer.name] = Choice("", "on CPU: because its weights are no signs")
+    return placed
+
+
+def _with_regions(
+    kernels: Sequence[Kernel], programs: AcceleratorPrograms | None
+) -> tuple[Kernel, ...]:
+    """Return the kernels, calls of the accelerator with what their regions compute."""
+    regions = iter(programs.regions if programs is not None else ())
+    named = []
+    for kernel in kernels:
+        if kernel.function == ACCELERATE:
+            region = next(regions)
+            computes = tuple(dict.fromkeys((*region.layers, *region.tensors)))
+            kernel = Kernel(ACCELERATE, region.tensors, computes)
+        named.append(kernel)
+    return tuple(named)
 
 
 def _lower(module: tvm.IRModule, target: tvm.target.Target) -> Lowered:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from tvm import relax
 from tvm.target import Target
 
-from .ops import LAYERS
+from .ops import ACCELERATOR, LAYERS
 from .relay_passes.layers import operator_name, var_bindings
 from .relay_passes.lower import lower
+from .tvm_api import attrs_dict
 
 Compute = Callable[[relax.VMExecutable, Sequence[NDArray], Sequence[NDArray]], Sequence[NDArray]]
 
@@ -32,12 +33,14 @@ class Cores:
     ) -> None:
         """Compile every binary layer of a planned `main` whose weights are parameters.
 
-        They run by `compute`, where the network runs (see `CompiledNetwork.compute`).
+        Layers on an accelerator are left out: their sums are results of its programs, or inside
+        them. The others run by `compute`, where the network runs (see `CompiledNetwork.compute`).
         """
         calls = {
             str(binding.var.name): binding.value
             for binding in var_bindings(main)
             if operator_name(binding.value) in LAYERS
+            and attrs_dict(binding.value)["strategy"] != ACCELERATOR
         }
         self.layers = tuple(calls)
         self._compute = compute

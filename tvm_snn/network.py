@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import tvm
 from numpy.typing import NDArray
 from tvm import relax
 
+from .accelerator_session import AcceleratorSession
 from .artifact import Artifact, read_artifact
 from .c_runtime import PREFIX, CLibrary, compare_library, export_c
 from .compiled_network import CompiledNetwork, KernelCall, Result
@@ -18,17 +20,21 @@ from .errors import ArtifactError
 from .machine import this_machine
 from .measurement import KernelObserver, Times, measure
 from .relay_passes.lower import TRANSFORM_WEIGHTS
+from .target.vta.simulator.direct import simulated
 from .threads import check_threads, use_threads
 
 
 class Network(CompiledNetwork):
     """A compiled network on this machine. Call it with its inputs, in order or by name."""
 
-    def __init__(self, artifact: Artifact, num_threads: int | None = None) -> None:
+    def __init__(
+        self, artifact: Artifact, num_threads: int | None = None, accelerator: str = "functional"
+    ) -> None:
         """Load an artifact to run on `num_threads` threads, by default on every core.
 
-        Raises ArtifactError when it was made for another machine, SnnError when there are not as
-        many processors.
+        `accelerator` is the simulator of an accelerator that the network has: "functional", or
+        "rtl". Raises ArtifactError when the artifact was made for another machine, SnnError when
+        there are not as many processors.
         """
         misfit = artifact.requirements.misfit(this_machine())
         if misfit is not None:
@@ -39,8 +45,12 @@ class Network(CompiledNetwork):
         self._machine = open_library(artifact.library)
         self._kernels = frozenset(kernel.function for kernel in artifact.kernels)
         self._main = self._machine["main"]
-        weights = [tvm.runtime.tensor(weight.array) for weight in artifact.weights]
+        weights = [tvm.runtime.tensor(weight.array) for weight in artifact.processor_weights]
         self._weights = tuple(self._machine[TRANSFORM_WEIGHTS](weights))
+        self.accelerator: AcceleratorSession | None = None
+        if artifact.accelerator is not None:
+            simulator = simulated(artifact.accelerator.hardware, accelerator)
+            self.accelerator = AcceleratorSession(artifact.accelerator, simulator)
 
     @property
     def num_threads(self) -> int:
@@ -115,20 +125,27 @@ class Network(CompiledNetwork):
 
     def _run(self, arrays: Sequence[NDArray]) -> Result:
         self.use_threads()
-        result = self._main(*map(_to_tensor, arrays), *self._weights)
+        with self.accelerator.active() if self.accelerator is not None else nullcontext():
+            result = self._main(*map(_to_tensor, arrays), *self._weights)
         if isinstance(result, tvm.runtime.Tensor):
             return _to_numpy(result)
         return tuple(map(_to_numpy, result))
 
 
-def load(path: str | os.PathLike[str], *, num_threads: int | None = None) -> Network:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    num_threads: int | None = None,
+    accelerator: str = "functional",
+) -> Network:
     """Load a network that :meth:`Network.save` has written.
 
     It runs on `num_threads` threads, by default on every core that this process may use (see
-    :attr:`Network.num_threads`). Raises ArtifactError when the file is damaged or was made for
+    :attr:`Network.num_threads`). An accelerator that it was compiled for is simulated:
+    `accelerator` is "functional", or "rtl" for the hardware itself, to the cycle. Raises ArtifactError when the file is damaged or was made for
     another machine, SnnError when there are not as many processors.
     """
-    return Network(read_artifact(path), num_threads)
+    return Network(read_artifact(path), num_threads, accelerator)
 
 
 def open_library(library: bytes) -> relax.VirtualMachine:

@@ -21,7 +21,11 @@ LAYERS: dict[str, Operator] = {
 OPERATORS: dict[str, Operator] = {**LAYERS, pack_signs.name: pack_signs}
 """All of them."""
 
+ACCELERATOR = "accelerator"
+"""The strategy of layers that no schedule computes, but an accelerator beside the processor."""
+
 __all__ = [
+    "ACCELERATOR",
     "LAYERS",
     "OPERATORS",
     "ConvGeometry",

@@ -67,12 +67,15 @@ def intermediates(
     return values
 
 
-def evaluate_call(call: relax.Call, values: Sequence[Value]) -> np.ndarray | tuple[np.ndarray, ...]:
+def evaluate_call(
+    call: relax.Call, values: Sequence[Value], *, any_shape: bool = False
+) -> np.ndarray | tuple[np.ndarray, ...]:
     """Compute one operator on numpy values, one per argument of the call.
 
     A value may be None where the argument is written out in the call itself: a constant, a shape,
-    a scalar, or a tuple of these. Raises UnsupportedOperatorError when the table lacks the
-    operator, ModelError when the values do not fit it.
+    a scalar, or a tuple of these. With `any_shape`, the result need not have the shape that the
+    call was inferred to have, only its dtype. Raises UnsupportedOperatorError when the table lacks
+    the operator, ModelError when the values do not fit it.
     """
     if len(values) != len(call.args):
         raise ModelError(
@@ -83,10 +86,10 @@ def evaluate_call(call: relax.Call, values: Sequence[Value]) -> np.ndarray | tup
         for argument, value in zip(call.args, values, strict=True)
     ]
     with np.errstate(all="ignore"):
-        return _apply(call, filled)
+        return _apply(call, filled, any_shape)
 
 
-def _apply(call: relax.Call, values: Sequence[Value]) -> Value:
+def _apply(call: relax.Call, values: Sequence[Value], any_shape: bool = False) -> Value:
     """Compute one operator and give the result the dtypes that TVM inferred."""
     name = _operator_name(call)
     try:
@@ -94,6 +97,8 @@ def _apply(call: relax.Call, values: Sequence[Value]) -> Value:
     except (ValueError, IndexError, TypeError) as error:
         shapes = ", ".join(str(_signature(value)) for value in values)
         raise ModelError(f"{name} does not fit its operands {shapes}: {error}") from error
+    if any_shape and isinstance(call.ty, relax.TensorType):
+        return np.asarray(result).astype(str(call.ty.dtype), copy=False)
     return _as_declared(result, call.ty, name)
 
 

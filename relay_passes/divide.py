@@ -1,0 +1,33 @@
+"""The layout phase of a network with an accelerator: who computes what comes between its two steps.
+
+Layers on the accelerator read and make int8 signs; those left to the processor read packed words.
+"""
+
+from collections.abc import Sequence
+
+import tvm
+
+from ..ops import ACCELERATOR
+from ..target.vta.configuration import Configuration
+from .channels_last import ChannelsLast
+from .choose_strategies import Choice, set_strategies
+from .layers import var_bindings
+from .name_bindings import name_bindings
+from .pack_activations import PackActivations
+from .partition import Partition, partition
+
+
+def divide(
+    module: tvm.IRModule, layers: Sequence[str], hardware: Configuration
+) -> tuple[tvm.IRModule, Partition]:
+    """Lay out a rewritten network and divide it; every variable has a name of its own.
+
+    `layers` are the names of all layers, which they keep. Layers on the accelerator have its
+    strategy.
+    """
+    named = name_bindings(frozenset(layers))(ChannelsLast()(module))
+    parts = partition(named, hardware)
+    placed = {name: Choice(ACCELERATOR, parts.reasons[name]) for name in parts.layers}
+    packed = PackActivations()(set_strategies(placed)(named))
+    kept = frozenset(str(binding.var.name) for binding in var_bindings(named["main"]))
+    return name_bindings(kept)(packed), parts
