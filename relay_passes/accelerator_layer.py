@@ -18,6 +18,7 @@ from .layers import operator_name
 
 _BINARY_TAU = 9
 """Bits of a whole 3x3 kernel."""
+_ACTIVATIONS = {"float32": "floats (W1A32)", "uint8": "levels of k bits (W1Ak)"}
 _COLUMN = 8
 """Channels of a unit of a 1x1 convolution."""
 
@@ -31,8 +32,9 @@ def accelerator_layer(name: str, call: relax.Call, hardware: Configuration) -> L
     kind = operator_name(call)
     if kind not in LAYERS or not kind.endswith("conv2d"):
         return "it is a dense layer; the accelerator computes convolutions"
-    if str(call.args[0].ty.dtype) != "int8":
-        return "its activations are floats (W1A32); the accelerator takes signs"
+    dtype = str(call.args[0].ty.dtype)
+    if dtype != "int8":
+        return f"its activations are {_ACTIVATIONS.get(dtype, dtype)}; the accelerator takes signs"
     geometry = ConvGeometry.from_attrs(attrs_dict(call))
     reason = _geometry_reason(geometry)
     if reason is not None:

@@ -97,7 +97,7 @@ class _Partitioner:
             self._reasons[name] = f"on CPU: because {found}"
             return
         self._layers[var] = found
-        self._reasons[name] = "on accelerator, sums to the CPU"
+        self._reasons[name] = "on accelerator; its sums go to the CPU"
 
     def _chain(self, var: relax.Var) -> None:
         """Let a layer read the signs of the one before it where that is exact."""
@@ -105,12 +105,12 @@ class _Partitioner:
         if layer.unit_vectors != 1:
             return
         source, inside = self._source(data)
-        if source is None or self._signs.get(source, data) is not data:
+        if source is None or not self._signs.get(source, data).same_as(data):
             return
         if source not in self._signs:
             reason = self._make_signs(source, data, inside)
             if reason is not None:
-                self._reasons[str(source.name)] += f": {reason}"
+                self._reasons[str(source.name)] += f": because {reason}"
                 return
         self._layers[var] = replace(layer, image=str(source.name))
 
@@ -153,7 +153,7 @@ class _Partitioner:
         )
         self._signs[source] = data
         self._inside[source] = inside
-        self._reasons[str(source.name)] = "on accelerator, signs by exact thresholds"
+        self._reasons[str(source.name)] = "on accelerator, its signs by exact thresholds, too"
         return None
 
     def _reads_on_accelerator(self, reader: relax.Var | None) -> bool:

@@ -1,12 +1,12 @@
 """Runs the accelerator's part of a network: what the compiled `main` calls."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-import tvm
 import tvm_ffi
 from numpy.typing import NDArray
 
@@ -14,10 +14,6 @@ from .accelerator_programs import AcceleratorPrograms
 from .errors import SnnError
 from .relay_passes.trace_kernels import ACCELERATE
 from .target.vta.simulator.direct import AcceleratorLike
-from .target.vta.simulator.rtl import Counters
-
-Observer = Callable[[int, Counters | None], None]
-"""Told of a region's number and what the hardware counted, once for each image."""
 
 
 class AcceleratorSession:
@@ -30,7 +26,8 @@ class AcceleratorSession:
             accelerator.load(region.instructions, region.filled_memory())
             for region in programs.regions
         ]
-        self.observer: Observer | None = None
+        self.cycles: Counter[int] = Counter()
+        """By region, as counted in the runs so far; 0 where nothing counts."""
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -47,9 +44,7 @@ class AcceleratorSession:
         results = []
         for image in images:
             program.write(region.image.address, region.image.pack(image, self._hardware))
-            counted = program.run()
-            if self.observer is not None:
-                self.observer(number, counted)
+            self.cycles[number] += program.run().cycles
             results.append(
                 [
                     port.unpack(
@@ -71,16 +66,8 @@ def _accelerate(number: int, image: Any, *results: Any) -> None:
             "The network computes layers on an accelerator, and none is there: call it through "
             "tvm_snn.load or tvm_snn.compile."
         )
-    found = session.run(int(number), _array(image))
-    _copy(found, results)
-
-
-def _array(tensor: Any) -> NDArray:
-    return tvm.runtime.from_dlpack(tensor).numpy() if hasattr(tensor, "__dlpack__") else tensor
-
-
-def _copy(arrays: Sequence[NDArray], tensors: Sequence[Any]) -> None:
-    for array, tensor in zip(arrays, tensors, strict=True):
+    found = session.run(int(number), image.numpy())
+    for array, tensor in zip(found, results, strict=True):
         tensor.copyfrom(array)
 
 

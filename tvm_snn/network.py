@@ -142,8 +142,9 @@ def load(
 
     It runs on `num_threads` threads, by default on every core that this process may use (see
     :attr:`Network.num_threads`). An accelerator that it was compiled for is simulated:
-    `accelerator` is "functional", or "rtl" for the hardware itself, to the cycle. Raises ArtifactError when the file is damaged or was made for
-    another machine, SnnError when there are not as many processors.
+    `accelerator` is "functional", or "rtl" for the hardware itself, to the cycle. Raises
+    ArtifactError when the file is damaged or was made for another machine, SnnError when there are
+    not as many processors.
     """
     return Network(read_artifact(path), num_threads, accelerator)
 

@@ -21,7 +21,7 @@ import tvm
 from tvm.target import Target
 
 from ..artifact import Artifact, TensorSpec
-from ..errors import ArtifactError, SnnError
+from ..errors import ArtifactError, SnnError, UnsupportedOperatorError
 from ..files import replacing
 from ..progress import phase
 from ..relay_passes.lower import TRANSFORM_WEIGHTS, lower_to_kernels
@@ -74,10 +74,17 @@ def export_c(
     `check` is given the shared library before anything is written, and may raise.
 
     Raises SnnError when `prefix` is no C identifier, UnsupportedOperatorError when the network
-    needs a function of TVM's runtime, TargetError when no compiler for the target is found or it
+    needs a function of TVM's runtime or an accelerator, TargetError when no compiler for the target is found or it
     fails, ArtifactError when a file cannot be written.
     """
     paths = check_names(path, prefix)
+    if artifact.accelerator is not None:
+        raise UnsupportedOperatorError(
+            f"The network computes {len(artifact.accelerator.regions)} regions on the accelerator "
+            f"{artifact.accelerator.hardware.name!r}, which C libraries do not call yet. Compile "
+            'it for the processor alone, for example with target="llvm -mcpu=cortex-a9", or run '
+            "it with tvm_snn.load."
+        )
     with phase("making the C library"), tempfile.TemporaryDirectory() as folder:
         header = _header(artifact, prefix, paths.shared.name)
         libraries = _build(artifact, prefix, header, paths.shared.name, Path(folder))

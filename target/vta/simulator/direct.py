@@ -1,31 +1,36 @@
-"""Simulators with the driver's face: programs are loaded, given data, run, and looked into."""
+"""Simulated accelerators for programs: behind the driver, or the RTL with the driver's face."""
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import TargetError
 from ..configuration import Configuration
-from ..isa.encoding import decode
-from .functional import simulate
-from .rtl import Counters, RtlSimulator
-
-Run = Callable[[bytes, NDArray[np.uint8]], Counters | None]
+from ..driver import Accelerator
+from .functional_device import FunctionalDevice
+from .rtl import RtlSimulator
 
 SIMULATORS = ("functional", "rtl")
 """What an accelerator can be simulated with."""
 
 
+class HasCycles(Protocol):
+    """What was counted during a run."""
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles; 0 where there is no clock."""
+
+
 class LoadedProgram(Protocol):
     """A program in an accelerator's memory."""
 
-    def write(self, address: int, data: NDArray) -> None:
+    def write(self, address: int, data: NDArray[Any]) -> None:
         """Put an array's bytes into the program's memory."""
 
-    def run(self) -> Counters | None:
-        """Run the program; return what the hardware counted, None where nothing counts."""
+    def run(self) -> HasCycles:
+        """Run the program; return what was counted."""
 
     def read(self, address: int, size: int) -> NDArray[np.uint8]:
         """Return a copy of some bytes of the program's memory."""
@@ -44,34 +49,35 @@ def simulated(hardware: Configuration, simulator: str) -> AcceleratorLike:
     Raises TargetError for another name, SnnError where the RTL cannot be compiled.
     """
     if simulator == "functional":
-        return _Simulated(lambda code, memory: simulate(decode(code), memory, hardware))
+        return Accelerator(FunctionalDevice(hardware), hardware.identity)
     if simulator == "rtl":
-        rtl = RtlSimulator(hardware)
-        return _Simulated(lambda code, memory: rtl.simulate_bytes(code, memory))
+        return _Rtl(RtlSimulator(hardware))
     raise TargetError(
         f"There is no simulator {simulator!r} of the accelerator; there are "
         f"{', '.join(map(repr, SIMULATORS))}."
     )
 
 
-class _Simulated:
-    def __init__(self, run: Run) -> None:
-        self._run = run
+class _Rtl:
+    def __init__(self, simulator: RtlSimulator) -> None:
+        self._simulator = simulator
 
-    def load(self, instructions: bytes, memory: NDArray[np.uint8]) -> "_Program":
-        return _Program(self._run, instructions, memory.copy())
+    def load(self, instructions: bytes, memory: NDArray[np.uint8]) -> "_RtlProgram":
+        return _RtlProgram(self._simulator, instructions, memory.copy())
 
 
-class _Program:
-    def __init__(self, run: Run, instructions: bytes, memory: NDArray[np.uint8]) -> None:
-        self._run, self._instructions, self._memory = run, instructions, memory
+class _RtlProgram:
+    def __init__(
+        self, simulator: RtlSimulator, instructions: bytes, memory: NDArray[np.uint8]
+    ) -> None:
+        self._simulator, self._instructions, self._memory = simulator, instructions, memory
 
-    def write(self, address: int, data: NDArray) -> None:
+    def write(self, address: int, data: NDArray[Any]) -> None:
         values = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
         self._memory[address : address + len(values)] = values
 
-    def run(self) -> Counters | None:
-        return self._run(self._instructions, self._memory)
+    def run(self) -> HasCycles:
+        return self._simulator.simulate_bytes(self._instructions, self._memory)
 
     def read(self, address: int, size: int) -> NDArray[np.uint8]:
         return self._memory[address : address + size].copy()
