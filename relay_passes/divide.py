@@ -25,9 +25,10 @@ def divide(
     `layers` are the names of all layers, which they keep. Layers on the accelerator have its
     strategy.
     """
-    named = name_bindings(frozenset(layers))(ChannelsLast()(module))
+    before = [ChannelsLast(), name_bindings(frozenset(layers))]
+    named = tvm.transform.Sequential(before)(module)
     parts = partition(named, hardware)
     placed = {name: Choice(ACCELERATOR, parts.reasons[name]) for name in parts.layers}
-    packed = PackActivations()(set_strategies(placed)(named))
     kept = frozenset(str(binding.var.name) for binding in var_bindings(named["main"]))
-    return name_bindings(kept)(packed), parts
+    after = [set_strategies(placed), PackActivations(), name_bindings(kept)]
+    return tvm.transform.Sequential(after)(named), parts

@@ -52,8 +52,8 @@ def elementwise_between(
         if expr in known:
             return True
         value = bindings.get(expr)
-        name = operator_name(value) if value is not None else ""
-        if name not in ELEMENTWISE or name not in SUPPORTED:
+        name = operator_name(value) if isinstance(value, relax.Call) else ""
+        if value is None or name not in ELEMENTWISE or name not in SUPPORTED:
             return False
         if static_shape(expr.ty) != static_shape(source.ty):
             return False

@@ -130,5 +130,5 @@ def test_an_unknown_simulator_is_named(tmp_path):
 
 
 def test_c_libraries_have_no_accelerator(tmp_path):
-    with pytest.raises(UnsupportedOperatorError, match="accelerator.*llvm -mcpu=cortex-a9"):
+    with pytest.raises(UnsupportedOperatorError, match=r"accelerator.*llvm -mcpu=cortex-a9"):
         _compiled().export_c(tmp_path / "net.so")

@@ -74,8 +74,8 @@ def export_c(
     `check` is given the shared library before anything is written, and may raise.
 
     Raises SnnError when `prefix` is no C identifier, UnsupportedOperatorError when the network
-    needs a function of TVM's runtime or an accelerator, TargetError when no compiler for the target is found or it
-    fails, ArtifactError when a file cannot be written.
+    needs a function of TVM's runtime or an accelerator, TargetError when no compiler for the target
+    is found or it fails, ArtifactError when a file cannot be written.
     """
     paths = check_names(path, prefix)
     if artifact.accelerator is not None:
