@@ -40,5 +40,5 @@ def test_a_parsed_target_has_none():
 
 
 def test_an_unknown_accelerator_is_named():
-    with pytest.raises(TargetError, match="No accelerator configuration 'big'.*paper-64pe"):
+    with pytest.raises(TargetError, match=r"No accelerator configuration 'big'.*paper-64pe"):
         split_accelerator("host -accelerator=big")

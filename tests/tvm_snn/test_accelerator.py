@@ -125,7 +125,7 @@ def test_an_unknown_simulator_is_named(tmp_path):
     path = tmp_path / "net.snn"
     _compiled().save(path)
 
-    with pytest.raises(TargetError, match="no simulator 'board'.*'functional', 'rtl'"):
+    with pytest.raises(TargetError, match=r"no simulator 'board'.*'functional', 'rtl'"):
         tvm_snn.load(path, accelerator="board")
 
 
