@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from .accelerator_programs import AcceleratorPrograms
 from .errors import SnnError
 from .relay_passes.trace_kernels import ACCELERATE
-from .target.vta.simulator.direct import AcceleratorLike
+from .target.vta.driver import Accelerator
 
 
 class AcceleratorSession:
     """The programs of one network, loaded into one accelerator."""
 
-    def __init__(self, programs: AcceleratorPrograms, accelerator: AcceleratorLike) -> None:
+    def __init__(self, programs: AcceleratorPrograms, accelerator: Accelerator) -> None:
         """Load the programs."""
         self._hardware, self._regions = programs.hardware, programs.regions
         self._loaded = [

@@ -20,7 +20,7 @@ from .errors import ArtifactError
 from .machine import this_machine
 from .measurement import KernelObserver, Times, measure
 from .relay_passes.lower import TRANSFORM_WEIGHTS
-from .target.vta.simulator.direct import simulated
+from .target.vta.simulator.boards import simulated
 from .threads import check_threads, use_threads
 
 
