@@ -85,11 +85,17 @@ def _overlap(some: Ranges, others: Ranges) -> bool:
     return any(a < d and c < b for a, b in some for c, d in others)
 
 
+_MOST_LYING = 12
+"""Tokens in a channel, of fifteen, from which on one stands for several."""
+
+
 class _Placer:
     def __init__(self, program: Sequence[Instruction]) -> None:
         self._program = program
         self._waits: dict[tuple[int, Engine], int] = {}
         self._posts: dict[tuple[int, Engine], int] = {}
+        # By channel: which instructions take its tokens, in order.
+        self._waiting: dict[tuple[Engine, Engine], list[int]] = {}
         # By engine: where in the program its instructions are, and what is known when each is done.
         self._places: dict[Engine, list[int]] = {engine: [] for engine in Engine}
         self._clocks: dict[Engine, list[Clock]] = {
@@ -115,8 +121,9 @@ class _Placer:
             if clock[other] < needed[other]:
                 if other not in TOKENS_IN[engine]:
                     continue
-                self._edge(other, needed[other], place, engine)
-                clock = _later(clock, self._clocks[other][needed[other]])
+                source = self._source(other, needed[other], engine)
+                self._edge(other, source, place, engine)
+                clock = _later(clock, self._clocks[other][source])
         for other, number in needed.items():
             if clock[other] < number:
                 raise SnnError(
@@ -139,12 +146,24 @@ class _Placer:
             return self._dram.conflicts(access)
         return ((s.engine, s.number) for s in self._on_chip[access.place].conflicts(access))
 
+    def _source(self, source: Engine, number: int, target: Engine) -> int:
+        """Return which of `source`'s instructions posts the token: `number`, or its last so far.
+
+        A channel must not fill before anybody takes from it. Where many tokens lie in it by then,
+        the last instruction's stands for all that would follow.
+        """
+        posting = self._places[source][number - 1]
+        waiting = self._waiting.setdefault((source, target), [])
+        lying = sum(place > posting for place in waiting)
+        return number if lying < _MOST_LYING else len(self._places[source])
+
     def _edge(self, source: Engine, number: int, place: int, target: Engine) -> None:
         """Let `source`'s instruction post the token that `target`'s at `place` waits for."""
         posting = self._places[source][number - 1], source
         bit = 1 << TOKENS_OUT[source].index(target)
         assert not self._posts.get(posting, 0) & bit, "clocks keep tokens in order"
         self._posts[posting] = self._posts.get(posting, 0) | bit
+        self._waiting.setdefault((source, target), []).append(place)
         waiting = place, target
         self._waits[waiting] = self._waits.get(waiting, 0) | 1 << TOKENS_IN[target].index(source)
 

@@ -1,5 +1,7 @@
 """Generated programs compute what networks are, on accelerators of every shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
@@ -68,12 +70,12 @@ def test_networks_are_exact_on_rtl(rtl, data):
     _check(program, dram, compute(layers, put, rtl.hardware.activation_bits))
 
 
-def _chain(count: int) -> list[Layer]:
+def _chain(count: int, height: int = 6) -> list[Layer]:
     rng = np.random.default_rng(0)
     return [
         Layer(
             f"layer{number}",
-            6,
+            height,
             7,
             rng.integers(0, 8, (16, 16)),
             3,
@@ -83,6 +85,19 @@ def _chain(count: int) -> list[Layer]:
         )
         for number in range(count)
     ]
+
+
+def test_more_bands_than_a_channel_has_tokens():
+    """Each band's rows wait for other results of the layer before."""
+    hardware = replace(load_configuration("tiny"), activation_lines=64)
+    layers = _chain(2, height=96)
+
+    program = generate(layers, hardware)
+
+    assert len(program.planned[1].tiling.bands) > 15
+    dram, put = fill(program, 0)
+    simulate(program.instructions, dram, hardware)
+    _check(program, dram, compute(layers, put, hardware.activation_bits))
 
 
 def test_images_stay_on_chip_where_they_fit():
