@@ -101,6 +101,8 @@ def _functions() -> list[str]:
             end = position + field.bits
             if field.least:
                 conditions.append(f"code[{end - 1}:{position}] >= {field.least}")
+            if field.most is not None:
+                conditions.append(f"code[{end - 1}:{position}] <= {field.most}")
         conditions.append(f"code[{INSTRUCTION_BITS - 1}:{end}] == 0")
         fields[name] = " && ".join(conditions)
     return [

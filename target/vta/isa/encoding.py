@@ -82,7 +82,7 @@ def _decode(data: bytes, place: int) -> Instruction:
     if opcode is None:
         raise InstructionError(f"Instruction {place}: there is no opcode {word & 15}")
     values = {
-        name: (word >> position) & field.largest
+        name: (word >> position) & field.mask
         for name, (field, position) in opcode.positions().items()
         if name != "opcode"
     }

@@ -26,11 +26,18 @@ class Field:
     meaning: str
     least: int = 0
     """The smallest legal value."""
+    most: int | None = None
+    """The largest legal value, where it is not all ones."""
+
+    @property
+    def mask(self) -> int:
+        """As many ones as the field has bits."""
+        return (1 << self.bits) - 1
 
     @property
     def largest(self) -> int:
-        """The largest value that the bits hold."""
-        return (1 << self.bits) - 1
+        """The largest legal value."""
+        return self.mask if self.most is None else self.most
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ SHAPE = Opcode(
     "Set the geometry that the following RESP and BCONV use.",
     (
         Field("window", 1, "how taps are found: 0 SQUARE, 1 COLUMN"),
-        Field("stride", 2, "1 or 2", least=1),
+        Field("stride", 2, "1 or 2", least=1, most=2),
         Field("pad_top", 4, "rows of zeros above the image"),
         Field("pad_left", 4, "columns of zeros left of it"),
         Field("height", 10, "rows of the image", least=1),
@@ -160,9 +160,11 @@ ALU = Opcode(
         Field("residual", 1, "add the residual line of the tile and output"),
         Field("prelu", 1, "multiply what is negative by the output's slope / 2^14"),
         Field("clip", 1, "saturate to the output's bounds"),
-        Field("plane", 2, "what is written for each output: 0 NONE, 1 ACCUMULATOR, 2 TRUNK"),
+        Field(
+            "plane", 2, "what is written for each output: 0 NONE, 1 ACCUMULATOR, 2 TRUNK", most=2
+        ),
         Field("plane_line", 12, "first line of the plane memory"),
-        Field("vector", 2, "what is written for each pixel: 0 NONE, 1 SIGN, 2 REQUANTIZED"),
+        Field("vector", 2, "what is written for each pixel: 0 NONE, 1 SIGN, 2 REQUANTIZED", most=2),
         Field("vector_line", 14, "first line of the vector memory"),
         Field("requantize", 5, "REQUANTIZED: shift right by so many bits"),
         Field("residual_line", 12, "first residual line"),
@@ -175,7 +177,7 @@ STORE_PLANES = Opcode(
     (Engine.STORE,),
     "Write lines of the plane memory to DRAM.",
     (
-        Field("plane", 2, "what they hold: 1 ACCUMULATOR, 2 TRUNK", least=1),
+        Field("plane", 2, "what they hold: 1 ACCUMULATOR, 2 TRUNK", least=1, most=2),
         Field("line", 12, "first line"),
         Field("count", 16, "lines", least=1),
         Field("address", 32, "byte address, a multiple of the bus width"),

@@ -12,7 +12,13 @@ from tvm_snn.target.vta.isa.encoding import (
     encode,
     instruction,
 )
-from tvm_snn.target.vta.isa.instruction_set import FINISH, GATHER, INSTRUCTIONS, RESPOND
+from tvm_snn.target.vta.isa.instruction_set import (
+    FINISH,
+    GATHER,
+    INSTRUCTIONS,
+    RESPOND,
+    SHAPE,
+)
 
 
 @st.composite
@@ -40,6 +46,11 @@ def test_opcodes_and_positions_do_not_collide():
 def test_a_value_that_does_not_fit_is_refused():
     with pytest.raises(InstructionError, match="GATH: groups is 1024, expected 1 to 1023"):
         instruction(GATHER, groups=1024, blocks=1, tiles=1)
+
+
+def test_a_value_that_means_nothing_is_refused():
+    with pytest.raises(InstructionError, match="SHAPE: stride is 3, expected 1 to 2"):
+        instruction(SHAPE, stride=3, height=6, width=6, out_width=6)
 
 
 def test_a_field_that_must_be_given_is_asked_for():
