@@ -135,6 +135,8 @@ class Machine(Engines):
     def _finish_tiles(self, one: Instruction) -> Steps:
         memories, hardware = self._memories, self._hardware
         outputs = one["groups"] * hardware.adders
+        if outputs > hardware.outputs:
+            raise TrapError(Trap.FIELD, f"{outputs} outputs of {hardware.outputs}")
         lines = lines_of(memories.parameters, one["parameter"], outputs, "parameter")
         for tile in range(one["tiles"]):
             yield from _until(lambda: bool(self._tiles))
