@@ -25,9 +25,10 @@ from .sign_words import SignWords
 
 _CACHE_BYTES = 24 * 1024
 """Weights that stay in the first-level cache beside an image."""
-_SHORT = 4
-"""Steps of a row of taps whose loop LLVM unrolls; at strides it then spills, so that one loop over
-all taps is faster on ARM."""
+_SHORT = 6
+"""Steps of a row of taps whose loop LLVM unrolls, with spills: on ARM one loop over all taps is
+faster."""
+_RECIPROCAL_BITS = 10
 _JOBS = 16
 """Parallel jobs of a kernel, at least, where there are rows and blocks enough."""
 
@@ -163,10 +164,15 @@ class PopcountCore:
                 return
             taps, length = self._runs
             start(0)
-            strided = words.neon is not None and strides[1] > 1
-            if strided and flush == 0 and taps * length <= _SHORT:
-                with T.serial(kh * taps * length) as k:
-                    place = k // (taps * length), k // length % taps, k % length
+            run = taps * length
+            if words.neon is not None and flush == 0 and run <= _SHORT:
+                # The first step adds to nothing: LLVM makes it a plain count.
+                step(operands, counts, at, 0, 0, 0, masked)
+                with T.serial(1, kh * run) as k:
+                    # k // run, in fewer instructions than LLVM takes for a division.
+                    row = T.shift_right(k * _reciprocal(run, kh * run), _RECIPROCAL_BITS)
+                    rest = k - row * run
+                    place = (row, 0, rest) if taps == 1 else (row, rest // length, rest % length)
                     step(operands, counts, at, *place, masked)
                 end(0)
                 return
@@ -216,16 +222,16 @@ class PopcountCore:
             n, group, block, y, x = at
             for pixel in range(len(totals)):
                 row, column = y + pixel // columns, x + pixel % columns
-                none = T.broadcast(zeros[n, row, column, group], result_lanes)
                 sums = words.merge([total[sums_] for total in totals[pixel]])
                 for k, differ in enumerate(sums):
                     first = block * words.block + k * result_lanes
                     lanes = T.ramp(first, 1, result_lanes)
                     start = starts[borders.row(row), borders.column(column), group, lanes]
                     place = [n, row, column, T.ramp(group * filled + first, 1, result_lanes)]
-                    value = T.reinterpret(
-                        f"{result}x{result_lanes}", start - none - differ - differ
-                    )
+                    if zeros is not None:
+                        none = T.broadcast(zeros[n, row, column, group], result_lanes)
+                        start = start - none
+                    value = T.reinterpret(f"{result}x{result_lanes}", start - differ - differ)
                     T.buffer_store(flat, value, place)
 
         def compute_tile(operands, flags, starts, zeros, flat, totals, counts, at) -> None:
@@ -233,9 +239,14 @@ class PopcountCore:
             with T.If(flags[at[0]] == T.uint64(0)):
                 with T.Then():
                     count_taps(operands, totals, counts, at, masked=False)
+                    if words.neon is not None:
+                        store(flat, starts, totals, None, at)
                 with T.Else():
                     count_taps(operands, totals, counts, at, masked=True)
-            store(flat, starts, totals, zeros, at)
+                    if words.neon is not None:
+                        store(flat, starts, totals, zeros, at)
+            if words.neon is None:
+                store(flat, starts, totals, zeros, at)
 
         # Only where no tile of rows hangs over do jobs compute regions of their own.
         size, lanes = part_rows * rows, blocks * words.block
@@ -325,3 +336,10 @@ class PopcountCore:
         if self.words.neon is None or self._flush[0] != 1:
             return self.conv.kernel[0] if self._flush[0] == 0 else 1
         return max(1, self.words.chunk // (taps * length))
+
+
+def _reciprocal(divisor: int, limit: int) -> int:
+    """Return what numbers below `limit` are multiplied by to be divided, after a shift."""
+    factor = -(-(1 << _RECIPROCAL_BITS) // divisor)
+    assert all(k * factor >> _RECIPROCAL_BITS == k // divisor for k in range(limit))
+    return factor
