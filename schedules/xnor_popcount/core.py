@@ -172,8 +172,8 @@ class PopcountCore:
                     # k // run, in fewer instructions than LLVM takes for a division.
                     row = T.shift_right(k * _reciprocal(run, kh * run), _RECIPROCAL_BITS)
                     rest = k - row * run
-                    place = (row, 0, rest) if taps == 1 else (row, rest // length, rest % length)
-                    step(operands, counts, at, *place, masked)
+                    j, w = (0, rest) if taps == 1 else (rest // length, rest % length)
+                    step(operands, counts, at, row, j, w, masked)
                 end(0)
                 return
             with T.serial(-(-kh // height_)) as band:
