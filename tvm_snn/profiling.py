@@ -9,6 +9,7 @@ from typing import Any
 from .compiled_network import CompiledNetwork
 from .conditions import Conditions, change
 from .errors import ModelError
+from .ops import ACCELERATOR
 from .report import Report
 
 
@@ -54,6 +55,8 @@ class Profile:
             lines.append(
                 f"kernels outside of layers: {len(others)}, {total:.1f} us (slowest: {named})"
             )
+        if any(row.strategy == ACCELERATOR for row in self.report.rows):
+            lines.append("layers on the accelerator were simulated: their times are no hardware's")
         lines.append(f"whole network: {self.microseconds:.1f} us, median of {self.runs} runs")
         conditions = change(self.before, self.after)
         return "\n".join([*lines, *([conditions] if conditions else [])])

@@ -121,6 +121,10 @@ def test_the_rtl_gives_the_same_and_counts_cycles(tmp_path):
     assert all(loaded.accelerator.cycles[number] > 100 for number in range(3))
 
 
+def test_a_profile_says_that_times_are_simulated():
+    assert "no hardware's" in tvm_snn.profile(_compiled(), _image(), runs=1).summary()
+
+
 def test_an_unknown_simulator_is_named(tmp_path):
     path = tmp_path / "net.snn"
     _compiled().save(path)
