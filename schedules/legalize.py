@@ -14,7 +14,6 @@ from .dense_float.matmul import legalize_matmul
 from .dense_float.pooling import legalize_avg_pool, legalize_max_pool
 from .dense_float.strategy import legalize_conv2d
 from .pack_signs import legalize as legalize_pack_signs
-from .replay import lowered_once
 from .strategy import STRATEGIES, Strategy, choose
 
 
@@ -37,7 +36,7 @@ def for_current_target(
 
 
 LEGALIZATIONS: dict[str, Callable[[relax.BlockBuilder, relax.Call], relax.Expr]] = {
-    **dict.fromkeys(LAYERS, lowered_once(legalize_call)),
+    **dict.fromkeys(LAYERS, legalize_call),
     "snn.pack_signs": for_current_target(legalize_pack_signs),
     "relax.nn.conv2d": for_current_target(legalize_conv2d),
     "relax.matmul": for_current_target(legalize_matmul),
