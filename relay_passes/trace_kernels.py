@@ -66,11 +66,14 @@ class _Tracer:
                 yield self._trace_group(binding.var, binding.value)
                 continue
             self._follow(binding)
-            names = self._names(binding.var)
             if operator_name(binding.value) == CALL_TIR:
-                yield Kernel(str(binding.value.args[0].name_hint), names, names)
+                yield self._kernel(binding.var, binding.value.args[0].name_hint)
             elif operator_name(binding.value) == CALL_DPS_PACKED:
-                yield Kernel(str(binding.value.args[0].global_symbol), names, names)
+                yield self._kernel(binding.var, binding.value.args[0].global_symbol)
+
+    def _kernel(self, var: relax.Var, function: object) -> Kernel:
+        names = self._names(var)
+        return Kernel(str(function), names, names)
 
     def _trace_group(self, var: relax.Var, call: relax.Call) -> Kernel:
         group = self._fused[call.op]

@@ -11,13 +11,16 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from ..errors import RemoteError
 from ..tvm_api import serve_rpc
 from . import service
 from .address import Address
+from .deadline import within
 
 _LOG = logging.getLogger("RPCServer")
 _PARENT_DEATH_SIGNAL = 1
@@ -45,25 +48,31 @@ def serve(address: Address, tracker: Tracker | None, ready: Callable[[Address], 
     # The functions registered above, and all imports, are in a process that is forked.
     multiprocessing.set_start_method("fork", force=True)
     os.register_at_fork(after_in_child=_end_with_parent)
-    folder = os.getcwd()
     ready(Address(address.host, listener.getsockname()[1]))
     try:
-        while True:
-            try:
-                serve_rpc(
-                    listener,
-                    key=tracker.key if tracker else "",
-                    tracker=tracker.address.pair if tracker else None,
-                    own_address=(tracker.own_address or None) if tracker else None,
-                )
-            except (RuntimeError, AssertionError) as error:
-                # A session that crashed, or a tracker that is none (yet): others go on.
-                _LOG.warning("%s", error)
-                os.chdir(folder)
+        # Ctrl-C is for the main thread, which only waits: raised while a session is forked, it
+        # would be lost.
+        within(threading.TIMEOUT_MAX, partial(_serve_sessions, listener, tracker))
     finally:
         # Python would wait for the session to end.
         for session in multiprocessing.active_children():
             session.kill()
+
+
+def _serve_sessions(listener: socket.socket, tracker: Tracker | None) -> None:
+    folder = os.getcwd()
+    while True:
+        try:
+            serve_rpc(
+                listener,
+                key=tracker.key if tracker else "",
+                tracker=tracker.address.pair if tracker else None,
+                own_address=(tracker.own_address or None) if tracker else None,
+            )
+        except (RuntimeError, AssertionError) as error:
+            # A session that crashed, or a tracker that is none (yet): others go on.
+            _LOG.warning("%s", error)
+            os.chdir(folder)
 
 
 def _listen(address: Address) -> socket.socket:

@@ -193,7 +193,9 @@ def compare(
         session.get_function(_CONFIGURE)(_BIG_CORES, threads)
     else:
         use_threads(threads)
-    libraries = [_open(path, session) for path in paths]
+    # A library that came twice would be overwritten on the board while it is in use.
+    opened = {path: _open(path, session) for path in dict.fromkeys(paths)}
+    libraries = [opened[path] for path in paths]
     for zeros in (0.2, 0.0):
         top = top_level(dict(operation.attrs))
         operands = random_operands(_types(operation), zeros, seed=1, top=top)

@@ -162,9 +162,9 @@ def test_a_board_that_vanishes_in_the_middle(state: str) -> None:
             server.kill()
             message = "vanished in the middle|no answer"
         else:
-            children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-            for child in children.read_text().split():
-                os.kill(int(child), signal.SIGSTOP)
+            for children in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
+                for child in children.read_text().split():
+                    os.kill(int(child), signal.SIGSTOP)
             message = "no answer in 3 s"
         with pytest.raises(tvm_snn.RemoteError, match=message):
             network(*small_inputs())

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from tests.serving import SERVE
-from tests.tvm_snn.tuning.layers import network
+from tests.tvm_snn.tuning.layers import network, subset_conv2d
 from tvm_snn.errors import TuningError
 from tvm_snn.machine import Requirements
 from tvm_snn.target import parse_target
 from tvm_snn.tuning import evaluate, tune
 from tvm_snn.tuning.builder import Builders
-from tvm_snn.tuning.runners import parse_place
+from tvm_snn.tuning.runners import Comparer, parse_place
+from tvm_snn.tuning.space import Point
 
 KEY = "board"
 
@@ -113,6 +114,20 @@ def test_servers_of_another_architecture_are_an_error(farm: Farm, tmp_path: Path
             trials=4,
             runner=farm.runner,
         )
+
+
+@pytest.mark.slow
+def test_a_kernel_is_compared_with_others_and_with_itself(farm: Farm) -> None:
+    operation, target = subset_conv2d("uint64", "NHWC"), parse_target("host")
+    requirements = Requirements.of(target, "")
+    points = Point("xnor_popcount"), Point("subset_gather")
+    with (
+        Builders(target, 1) as builders,
+        Comparer(parse_place(farm.runner), 1, requirements) as comparer,
+    ):
+        paths = [builders.submit(operation, point).result() for point in points]
+        times = comparer(operation, [paths[0], *paths], 2)
+    assert [[len(warm), len(cold)] for warm, cold in times] == [[2, 2]] * 3
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from tvm import s_tir
 from tests.tvm_snn.tuning.layers import subset_conv2d
 from tvm_snn.schedules.strategy import STRATEGIES, candidates
 from tvm_snn.target import features_of, parse_target
+from tvm_snn.tuning.kernel import measured_call
 from tvm_snn.tuning.space import Point, Region, draw, point_of, regions_of, workload
 
 FEATURES = features_of(parse_target("llvm -mcpu=icelake-server"))
@@ -46,7 +47,7 @@ def test_workloads_differ_where_layers_do() -> None:
 @pytest.mark.parametrize("data", ["uint64", "int8", "float32"])
 def test_the_space_holds_every_able_strategy_by_itself_and_with_its_knobs(data: str) -> None:
     operation = subset_conv2d(data, "NHWC")
-    call = operation.call()
+    call = measured_call(operation)
     regions = regions_of(operation, FEATURES)
     able = [strategy.name for strategy in candidates(call, FEATURES)]
     assert [region.strategy for region in regions[: len(able)]] == able
