@@ -1,6 +1,7 @@
-"""Writing files so that nothing is lost when it fails, and where the user's cache is."""
+"""Writing files so that nothing is lost when it fails, in turn, and where the user's cache is."""
 
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +33,14 @@ def replacing(path: Path) -> Iterator[str]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock file that processes take in turn; a process that dies gives it back."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def cache_folder(name: str) -> Path:

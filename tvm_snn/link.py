@@ -2,8 +2,6 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from tvm.target import Target
 
 from .errors import TargetError
 from .target import architecture_of, host_architecture
+from .toolchain import ZIG, run_tool
 
 GLIBC_FLOOR = "2.28"
 """The C library that cross-linked code is content with: that of Debian 10 and its Raspberry Pi OS.
@@ -68,12 +67,12 @@ def linker_command(target: Target) -> list[str]:
                 f"Linking for {target.attrs['mtriple']} on {host_architecture()} takes a linker "
                 "that can: `pip install ziglang`."
             )
-        return [sys.executable, "-m", "ziglang", "cc", "-target", f"{zig_target}.{GLIBC_FLOOR}"]
+        return [*ZIG, "cc", "-target", f"{zig_target}.{GLIBC_FLOOR}"]
     system = get_cc()
     if system:
         return [system]
     if importlib.util.find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang", "cc"]
+        return [*ZIG, "cc"]
     raise TargetError(
         "No C compiler was found to link the library. Install one (Debian: `apt install g++`), or "
         "`pip install ziglang`."
@@ -102,7 +101,7 @@ def zig_target_of(target: Target) -> str:
 def _runner(command: list[str]) -> Callable[..., None]:
     def run(output: str, objects: list[str], **_unused: Any) -> None:
         whole = [*command, *_FLAGS, "-o", output, *objects]
-        result = subprocess.run(whole, capture_output=True, text=True, check=False)
+        result = run_tool(whole)
         if result.returncode:
             raise TargetError(
                 f"Linking the library failed: {' '.join(whole)} said\n{result.stderr.strip()}"

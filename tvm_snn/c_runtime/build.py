@@ -1,7 +1,5 @@
 """From C, machine code and data to a shared library and a static archive."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +8,7 @@ from tvm.target import Target
 
 from ..errors import TargetError
 from ..link import linker_command
+from ..toolchain import ZIG, run_tool, uses_zig
 
 _COMPILE = ("-std=gnu99", "-O2", "-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-c")
 # Equal networks give equal bytes. Of the kernels' functions, and of those that TVM adds for floats
@@ -73,17 +72,17 @@ def build_libraries(
 def _driver(target: Target) -> list[str]:
     command = linker_command(target)
     # Where zig compiles for its own machine, it would use all that this processor has.
-    return [*command, "-mcpu=baseline"] if "ziglang" in command else command
+    return [*command, "-mcpu=baseline"] if uses_zig(command) else command
 
 
 def _archiver(driver: list[str]) -> list[str]:
     """Return the program that makes archives of what a compiler driver compiles."""
-    return [sys.executable, "-m", "ziglang", "ar"] if "ziglang" in driver else ["ar"]
+    return [*ZIG, "ar"] if uses_zig(driver) else ["ar"]
 
 
 def _run(command: list[str], folder: Path) -> None:
     try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        result = run_tool(command, folder)
     except OSError as error:
         raise TargetError(
             f"Cannot run {command[0]}: {error.strerror}. Install binutils."

@@ -47,7 +47,7 @@ def serve(address: Address, tracker: Tracker | None, ready: Callable[[Address], 
     service.register()
     # The functions registered above, and all imports, are in a process that is forked.
     multiprocessing.set_start_method("fork", force=True)
-    os.register_at_fork(after_in_child=_end_with_parent)
+    os.register_at_fork(after_in_child=partial(_end_with_parent, os.getpid()))
     ready(Address(address.host, listener.getsockname()[1]))
     try:
         # Ctrl-C is for the main thread, which only waits: raised while a session is forked, it
@@ -95,8 +95,10 @@ def _listen(address: Address) -> socket.socket:
     return listener
 
 
-def _end_with_parent() -> None:
-    """Let Linux end a session's process when the server's is killed."""
+def _end_with_parent(server: int) -> None:
+    """Let Linux end a session's process when the server's is killed, or end it now if it was."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        if os.getppid() != server:
+            os._exit(1)

@@ -5,16 +5,14 @@ is made of, so that a changed source makes a new one; processes that want the sa
 time wait for the first.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -22,7 +20,7 @@ from pathlib import Path
 from shutil import which
 
 from ....errors import SnnError
-from ....files import cache_folder
+from ....files import alone, cache_folder
 from ....threads import usable_cores
 from ..configuration import Configuration
 from ..isa.describe import as_system_verilog
@@ -47,7 +45,7 @@ def compiled_library(hardware: Configuration) -> Path:
     path = cache_folder("rtl") / f"{hardware.name}-{_fingerprint(hardware)}.so"
     if path.exists():
         return path
-    with _alone(path.with_suffix(".lock")):
+    with alone(path.with_suffix(".lock")):
         if not path.exists():
             with tempfile.TemporaryDirectory(prefix="building-", dir=path.parent) as folder:
                 _build(hardware, Path(folder)).replace(path)
@@ -84,14 +82,6 @@ def _fingerprint(hardware: Configuration) -> str:
     for source in [*rtl_sources(), _EVENTS, _BRIDGE]:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:24]
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that processes take in turn; a process that dies gives it back."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def rtl_sources() -> list[Path]:

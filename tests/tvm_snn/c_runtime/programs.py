@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from tvm_snn.artifact import TensorSpec
 from tvm_snn.c_runtime import CLibrary
+from tvm_snn.toolchain import ZIG, run_tool
 
 HERE = Path(__file__).parent
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-O1")
@@ -47,7 +47,7 @@ def armv7(cpu: str) -> Machine:
 
 
 def _zig(target: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "ziglang", "cc", "-target", target, "-static")
+    return (*ZIG, "cc", "-target", target, "-static")
 
 
 def compile_program(
@@ -57,7 +57,7 @@ def compile_program(
     folders = [f"-I{library.parent}" for library in libraries]
     command = [*machine.compiler, *STRICT, *folders, *flags, str(source)]
     command += [*map(str, libraries), "-lm", "-o", str(output)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = run_tool(command)
     assert result.returncode == 0, result.stderr
     return output
 

@@ -8,6 +8,7 @@ import pytest
 from tests.tvm_snn.c_runtime import programs
 from tvm_snn.c_runtime.processor import processor_check
 from tvm_snn.target import extensions_of, host_architecture, host_extensions, parse_target
+from tvm_snn.toolchain import run_tool
 
 MAIN = "\nint main(void) { return snn_processor_fits() ? 0 : 42; }\n"
 
@@ -16,7 +17,7 @@ def fits(check: str, folder: Path, machine: programs.Machine) -> bool:
     source = folder / "check.c"
     source.write_text(f"#include <stddef.h>\n{check}{MAIN}")
     program = folder / "check"
-    subprocess.run([*machine.compiler, "-O1", str(source), "-o", str(program)], check=True)
+    assert run_tool([*machine.compiler, "-O1", source, "-o", program]).returncode == 0
     status = subprocess.run([*machine.launcher, str(program)], check=False).returncode
     assert status in (0, 42)
     return status == 0

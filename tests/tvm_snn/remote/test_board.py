@@ -21,6 +21,7 @@ from tests.serving import Server, serving
 from tvm_snn.machine import this_machine
 from tvm_snn.remote import board as board_module
 from tvm_snn.remote.address import Address
+from tvm_snn.remote.deadline import within
 from tvm_snn.remote.description import ask_machine
 from tvm_snn.remote.server import serve
 
@@ -145,7 +146,7 @@ def test_a_server_of_tvms_own_is_told_apart() -> None:
                 break
             time.sleep(1)
         assert "is an RPC server, but not that of tvm_snn" in str(raised.value)
-        session = tvm.rpc.connect("127.0.0.1", int(port))
+        session = within(60, lambda: tvm.rpc.connect("127.0.0.1", int(port)))
         assert ask_machine(session.get_function) is None
     finally:
         process.kill()

@@ -2,11 +2,11 @@
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...errors import SnnError
+from ...toolchain import ZIG, run_tool
 from .machines import Machine
 
 
@@ -48,8 +48,7 @@ def _link(machine: Machine, folder: Path, arguments: Sequence[str | Path]) -> Pa
 
 
 def _zig(machine: Machine, arguments: Sequence[str | Path]) -> None:
-    command = [sys.executable, "-m", "ziglang", "cc", *machine.linker_target, "-w", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = run_tool([*ZIG, "cc", *machine.linker_target, "-w", *arguments])
     if result.returncode:
         raise SnnError(f"Making a program for {machine.cpu} failed:\n{result.stderr.strip()}")
 
