@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -57,3 +58,9 @@ def serving(
         yield server
     finally:
         server.kill()
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in a session of its own, and all that it started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(60)

@@ -17,7 +17,7 @@ import tvm
 
 import tvm_snn
 from tests.compiled import small_inputs, small_module, small_network
-from tests.serving import Server, serving
+from tests.serving import Server, end_group, serving
 from tvm_snn.machine import this_machine
 from tvm_snn.remote import board as board_module
 from tvm_snn.remote.address import Address
@@ -137,6 +137,7 @@ def test_a_server_of_tvms_own_is_told_apart() -> None:
         [sys.executable, "-m", "tvm.exec.rpc_server", "--no-fork", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         for _ in range(100):
@@ -149,8 +150,7 @@ def test_a_server_of_tvms_own_is_told_apart() -> None:
         session = within(60, lambda: tvm.rpc.connect("127.0.0.1", int(port)))
         assert ask_machine(session.get_function) is None
     finally:
-        process.kill()
-        process.wait()
+        end_group(process)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import SERVE
+from tests.serving import SERVE, end_group
 from tests.tvm_snn.tuning.layers import network, subset_conv2d
 from tvm_snn.errors import TuningError
 from tvm_snn.machine import Requirements
@@ -55,8 +55,7 @@ class Farm:
 
     def close(self) -> None:
         for process in self._processes:
-            process.kill()
-            process.wait()
+            end_group(process)
 
 
 def _start(module: str, *arguments: object) -> subprocess.Popen[bytes]:
@@ -69,6 +68,7 @@ def _run(*command: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "TVM_NUM_THREADS": "1"},
+        start_new_session=True,
     )
 
 
