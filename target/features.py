@@ -27,6 +27,8 @@ class Features:
     """Whether one instruction counts the bits of every 64-bit lane (AVX-512 VPOPCNTDQ)."""
     byte_permute: bool
     """Whether one instruction permutes the bytes of a whole register (AVX-512 VBMI)."""
+    bit_matrices: bool
+    """Whether one instruction multiplies 8x8 bits with every byte of a register (x86 GFNI)."""
 
     byte_shuffle: bool
     """Whether one instruction permutes the bytes within every 128-bit lane (x86 SSSE3)."""
@@ -57,6 +59,7 @@ def features_of(target: Target) -> Features:
         vector_bits=_arm_vector_bits(names, default_bits) if on_arm else _x86_vector_bits(names),
         popcount="avx512vpopcntdq" in names,
         byte_permute="avx512vbmi" in names,
+        bit_matrices="gfni" in names,
         byte_shuffle="ssse3" in names,
         neon=on_arm and "neon" in names,
         dotprod=on_arm and "dotprod" in names,

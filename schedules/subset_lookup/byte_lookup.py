@@ -14,7 +14,7 @@ from tvm.script import tirx as T
 from ...target import Features
 from ..neon import Neon, neon_of
 
-_LANE_BYTES = 16
+LANE_BYTES = 16
 _SHUFFLES = {
     16: "llvm.x86.ssse3.pshuf.b.128",
     32: "llvm.x86.avx2.pshuf.b",
@@ -44,6 +44,8 @@ class ByteLookup:
     """Vector registers of the target."""
     most_response: int = 255
     """Largest response of a unit."""
+    bit_matrices: bool = False
+    """Whether one instruction transposes eight matrices of 8x8 bits."""
     neon: Neon | None = None
     """ARM's instructions, which look bytes up for two pixels at once (see `neon_core`)."""
 
@@ -58,16 +60,16 @@ class ByteLookup:
 
     def row_bytes(self, entries: int) -> int:
         """Return the bytes of a table: what loads can repeat over a whole register."""
-        if self.entries == _LANE_BYTES:
-            return self.steps(entries) * _LANE_BYTES
+        if self.entries == LANE_BYTES:
+            return self.steps(entries) * LANE_BYTES
         return next(size for size in (16, 32, 64) if entries <= size)
 
     def index(self, entry: Expr, step: Expr) -> Expr:
         """Return the index byte of an instruction, for the entry that is wanted (uint8)."""
-        if self.entries != _LANE_BYTES:
+        if self.entries != LANE_BYTES:
             return entry
-        low = entry & T.uint8(_LANE_BYTES - 1)
-        here = T.Cast("int32", entry) // _LANE_BYTES == step
+        low = entry & T.uint8(LANE_BYTES - 1)
+        here = T.Cast("int32", entry) // LANE_BYTES == step
         return T.Select(here, low, T.uint8(NOWHERE))
 
     def look_up(self, table: Expr, indices: Expr) -> Expr:
@@ -85,13 +87,13 @@ class ByteLookup:
     @property
     def shared_factor(self) -> int:
         """What entries are multiplied by for `share`: whatever makes that fewest instructions."""
-        shifts = self.entries == _LANE_BYTES or self.neon is not None
+        shifts = self.entries == LANE_BYTES or self.neon is not None
         return 1 if shifts else 1 + (1 << NIBBLE_BITS)
 
     @property
     def shared_instructions(self) -> int:
         """Instructions of `share`; as many shift the upper halves of bytes down."""
-        return 2 if self.entries == _LANE_BYTES else 1
+        return 2 if self.entries == LANE_BYTES else 1
 
     @property
     def ports(self) -> float:
@@ -103,7 +105,7 @@ class ByteLookup:
 
     def share(self, first: Expr, second: Expr) -> Expr:
         """Return entries of two tables in one: the second's are in the upper half of a byte."""
-        if self.entries == _LANE_BYTES:
+        if self.entries == LANE_BYTES:
             words = T.reinterpret(f"uint16x{self.vector_bytes // 2}", second)
             shift = T.broadcast(T.uint16(NIBBLE_BITS), self.vector_bytes // 2)
             return first | T.reinterpret(self.vector, words << shift)
@@ -117,8 +119,13 @@ class ByteLookup:
         Shuffles want it repeated; permutations find it at the register's start.
         """
         others = self.vector_bytes // size - 1
-        rest = [part] if self.entries == _LANE_BYTES else [T.broadcast(T.uint8(0), size)]
+        rest = [part] if self.entries == LANE_BYTES else [T.broadcast(T.uint8(0), size)]
         return T.Shuffle([part, *rest * others], list(range(self.vector_bytes)))
+
+
+def constants(values: list[int]) -> Expr:
+    """Return bytes as a register."""
+    return T.Shuffle([T.uint8(value) for value in values], list(range(len(values))))
 
 
 def byte_lookup(features: Features) -> ByteLookup | None:
@@ -127,9 +134,10 @@ def byte_lookup(features: Features) -> ByteLookup | None:
     if neon is not None:
         return ByteLookup(16, 32, 32, "tbl", neon.registers, most_response=15, neon=neon)
     if features.byte_permute:
-        return ByteLookup(64, 64, 64, "llvm.x86.avx512.permvar.qi.512", 32)
+        instruction = "llvm.x86.avx512.permvar.qi.512"
+        return ByteLookup(64, 64, 64, instruction, 32, bit_matrices=features.bit_matrices)
     if features.byte_shuffle:
         size = features.vector_bytes
-        most = _MOST_SHUFFLES * _LANE_BYTES
-        return ByteLookup(size, _LANE_BYTES, most, _SHUFFLES[size], 32 if size == 64 else 16)
+        most = _MOST_SHUFFLES * LANE_BYTES
+        return ByteLookup(size, LANE_BYTES, most, _SHUFFLES[size], 32 if size == 64 else 16)
     return None

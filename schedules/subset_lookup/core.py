@@ -20,11 +20,13 @@ from ..emit import OWNS_RESULT, core_stage
 from ..pack_signs import pack_stage
 from ..planes import Convolution
 from .byte_lookup import ByteLookup
+from .column_codes import ColumnCodes
 from .framed_words import FramedWords, whole
 from .segments import Segments
 from .sign_codes import LANES, SignCodes, lanes_of
 from .table import Table, sharable
 from .tile_sums import TileSums
+from .transposed_codes import TransposedCodes
 from .wide_sums import WideSums
 
 NAME = "subset_lookup"
@@ -48,7 +50,7 @@ class LookupCore:
         self.conv, self.table, self.segments, self.blocks = conv, table, segments, blocks
         self.borders = Borders.of(conv)
         self.frame = FramedWords(conv, table)
-        self.codes = SignCodes(conv, table, segments)
+        self.codes = _encoder(conv, table)(conv, table, segments)
         self.tile_sums = TileSums(table, self.codes, segments.tile, blocks)
 
     @classmethod
@@ -157,9 +159,9 @@ class LookupCore:
 
     @property
     def _scratch(self) -> int:
-        """Words that a job works in: codes, then the sums of a strip."""
+        """Words that a job works in: codes, then what they are made from or the sums of a strip."""
         sums = self.strip_pixels * self.blocks * self.table.lookup.vector_bytes
-        return 2 * self.codes.segment_codes + sums
+        return 2 * self.codes.segment_codes + max(sums, self.codes.strip_codes)
 
     @property
     def filled_outputs(self) -> int:
@@ -349,6 +351,13 @@ class LookupCore:
                 finish(codes, counts, starts, results, place, part, first, any_zero)
 
         return sum_strip
+
+
+def _encoder(conv: Convolution, table: Table) -> type[SignCodes]:
+    """Return what makes the codes of a convolution fastest."""
+    if TransposedCodes.fits(conv, table):
+        return TransposedCodes
+    return ColumnCodes if ColumnCodes.fits(conv, table) else SignCodes
 
 
 def _tiles(table: Table, blocks: int, config: dict[str, int]) -> list[int]:

@@ -53,6 +53,11 @@ class SignCodes:
         return self.segments.filled * self.table.cuts * self.lanes
 
     @property
+    def strip_codes(self) -> int:
+        """Room past the codes that is worked in, counted in codes."""
+        return 0
+
+    @property
     def cycles(self) -> float:
         """Estimated cycles to make the codes of a pixel."""
         if self.table.code_channels == BYTE:

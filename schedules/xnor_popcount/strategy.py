@@ -76,7 +76,7 @@ def _count_cycles(features: Features) -> float:
         # Xor, count and add, two a cycle; on 32-bit ARM halves of registers are counted.
         return 1.55 if features.architecture == "aarch64" else 4.2
     # Table lookups of half bytes where bytes can be permuted, shifts and masks elsewhere.
-    return {512: 4.7, 256: 3.2}.get(features.vector_bits, 5.2)
+    return {512: 4.7, 256: 3.4}.get(features.vector_bits, 5.2)
 
 
 def remark(call: relax.Call) -> str:
