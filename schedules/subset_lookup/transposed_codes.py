@@ -112,9 +112,7 @@ class TransposedCodes(SignCodes):
                 value = T.Select(i < conv.kernel[0], value, T.uint64(0))
             return T.reinterpret(f"uint16x{_SHORTS}", value)
 
-        def store(
-            codes: tirx.Buffer, low: Expr, high: Expr, turn: Expr, pixel: Expr, cut: Expr, word: Expr
-        ) -> None:
+        def store(codes, low, high, turn, pixel, cut, word) -> None:
             for half in range(self._halves):
                 place = self._at(turn, pixel, cut, word, T.int32(half))
                 T.buffer_store(codes, self._half(low, high, half), [place])
