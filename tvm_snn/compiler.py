@@ -24,7 +24,7 @@ from .artifact import Artifact, TensorSpec
 from .compiled_network import CompiledNetwork
 from .errors import SnnError, TargetError, UnsupportedOperatorError
 from .frontend import import_model, output_names
-from .link import link
+from .link import Library, link
 from .machine import Requirements, this_machine
 from .network import Network
 from .ops import ACCELERATOR, static_shape
@@ -153,10 +153,13 @@ def build(
     target: tvm.target.Target,
     records: Records | None = None,
     hardware: Configuration | None = None,
+    *,
+    executable: bool = True,
 ) -> Artifact:
     """Rewrite, plan and lower a network whose layers were detected.
 
-    `hardware` is the accelerator beside the target, if there is one.
+    `hardware` is the accelerator beside the target, if there is one. Without `executable` there is
+    no machine code for TVM's run-time library, which a C library has no use for.
     """
     features = features_of(target)
     module, parts = _divide(detected, hardware)
@@ -168,9 +171,13 @@ def build(
         used = {str(param.name) for param in called["main"].params}
         inside = [weight.name for weight in lifted.weights if weight.name not in used]
         programs = generate_programs(parts.regions, hardware, inside)
-    with phase("compiling kernels"):
-        lowered = _lower(called, target)
-        library = link(lowered.executable, target)
+    kernels: tuple[Kernel, ...] = ()
+    library = Library(b"", "")
+    if executable:
+        with phase("compiling kernels"):
+            lowered = _lower(called, target)
+            library = link(lowered.executable, target)
+            kernels = _with_regions(lowered.kernels, programs)
     main = lifted.module["main"]
     inputs = main.params[: len(main.params) - len(lifted.weights)]
     return Artifact(
@@ -179,7 +186,7 @@ def build(
         inputs=tuple(_spec(str(param.name), param.ty) for param in inputs),
         outputs=_output_specs(main),
         report=make_report(detected.layers, _placed(detected, choices, parts)),
-        kernels=_with_regions(lowered.kernels, programs),
+        kernels=kernels,
         library=library.data,
         network=tvm.ir.save_json(lifted.module),
         weights=lifted.weights,

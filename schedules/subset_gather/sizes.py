@@ -1,5 +1,7 @@
 """The sizes of a kernel of `subset_gather`: blocks of pixels, chunks of units, jobs."""
 
+from math import prod
+
 from ...target import Features
 from ..planes import Convolution, Planes
 from .bands import band_of, best_band
@@ -30,6 +32,10 @@ _PICKS_BYTES, _FAR_PICK = 32 * 1024, 1.75
 """Picks that stay near the processor, and cycles to fetch a word of them when they do not."""
 _NEON_CYCLES = {"int8": 1.3, "int16": 1.2, FLOAT: 1.2}
 """The same on ARM, where additions do not read memory; by llvm-mca's model of the Cortex-A72."""
+_NEON_ADD, _NEON_PICK, _NEON_RESPONSE, _NEON_RESULT = 0.78, 0.7, 0.51, 5.0
+"""There, for signs: cycles of an addition, of the pick that those of a block's vectors share, of an
+instruction of a response, and of a result; half of the last are for lines of memory, which the
+first cache lacks, those of the unpacked signs among them."""
 _WIDENING = 5
 """Instructions that add the sum of a chunk to an output's total."""
 
@@ -100,6 +106,11 @@ class GatherSizes:
         vectors = self.conv.batch * self.conv.groups * pixels / self.lanes
         gather = self.conv.outputs * (self.chunk + _WIDENING)
         response = self.splits * self.chunk * self.responses.instructions
+        if self.features.neon and self.elements.data == SIGNS:
+            add = _NEON_ADD + _NEON_PICK / self.vectors
+            results = self.conv.batch * self.conv.groups * prod(self.conv.output_size)
+            work = vectors * self.chunks * (add * gather + _NEON_RESPONSE * response)
+            return work + _NEON_RESULT * results * self.conv.outputs
         work = self._instruction_cycles * vectors * self.chunks * (gather + response)
         return work + vectors / self.vectors * self._picks_cycles
 

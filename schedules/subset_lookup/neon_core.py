@@ -18,6 +18,7 @@ from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
 from ..emit import OWNS_RESULT
+from ..near_cache import near_bytes, scattered_reads
 from ..neon import Neon
 from ..planes import Convolution
 from .byte_lookup import NIBBLE_BITS, ByteLookup
@@ -31,9 +32,9 @@ from .table import Table
 _BYTES = 16
 _SHORTS = 8
 _BLOCKS = (8, 4, 2, 1)
-_WIDENING, _RESULT, _JOB = 4, 16, 300
+_WIDENING, _RESULT, _JOB = 4.6, 18, 350
 """Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
-_LOOP, _LOSS = 4, 1.1
+_LOOP, _LOSS = 4, 1.2
 """Instructions that count a loop's turns, and what loops lose to what a count leaves out."""
 _SEGMENT = 28
 """Pixels of a segment, at most."""
@@ -82,14 +83,28 @@ class NeonLookupCore(LookupCore):
 
     @property
     def cycles(self) -> float:
-        """Estimated cycles: what llvm-mca's models take for such loops."""
+        """Estimated cycles: what llvm-mca's models take for such loops, and what caches lack."""
         conv, table, segments, blocks = self.conv, self.table, self.segments, self.blocks
         vectors = blocks * self.parts
         runs = self._run_cycles * -(-table.units // table.run)
         widenings = _WIDENING * table.chunks * segments.tile * blocks
         pixel = self.codes.cycles + _RESULT * vectors
         segment = self.parts * segments.tiles * (runs + widenings) + segments.filled * pixel
-        return conv.batch * conv.groups * segments.count * (segment + _JOB)
+        lacking = scattered_reads(*self._reads, near_bytes(self.neon.recent))
+        return conv.batch * conv.groups * segments.count * (segment + lacking + _JOB)
+
+    @property
+    def _reads(self) -> tuple[int, int, int]:
+        """Reads of rows of the table in a segment, its bytes, and those that are in use beside it.
+
+        These are the indices and codes of a chunk, and the sums of a segment.
+        """
+        table, filled, blocks = self.table, self.segments.filled, self.blocks
+        reads = self.parts * filled * table.units * table.pieces
+        indices = table.chunk * blocks * _BYTES
+        codes = 2 * filled * table.chunk * table.pieces
+        sums = 2 * filled * blocks * _BYTES
+        return reads, table.pieces * table.piece_bytes, indices + codes + sums
 
     @property
     def _run_cycles(self) -> float:

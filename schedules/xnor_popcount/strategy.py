@@ -22,6 +22,7 @@ from ..borders import sum_padding, sum_weights
 from ..config import config_of
 from ..decode import binary_weight, weight_shape
 from ..emit import emit_kernel, emit_packing
+from ..near_cache import LINE_CYCLES
 from ..neon import neon_of
 from ..pack_signs import pack_stage
 from ..planes import Convolution, convolution_of
@@ -65,7 +66,9 @@ def cycles(call: relax.Call, features: Features) -> float:
     # On 64-bit ARM what is counted in one go ends sooner.
     short = features.neon and features.architecture == "aarch64" and words.steps <= words.chunk
     end = 2.5 if short else 4
-    return vectors * (words.steps * _count_cycles(features) + end) + packing
+    # Jobs of one block each write to every pixel's results: their lines do not stay.
+    lacking = LINE_CYCLES * pixels * core.blocks if features.neon and core.splits[1] > 1 else 0
+    return vectors * (words.steps * _count_cycles(features) + end) + packing + lacking
 
 
 def _count_cycles(features: Features) -> float:

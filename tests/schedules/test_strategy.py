@@ -17,6 +17,7 @@ from tvm_snn.target import Features, features_of, parse_target
 AVX512 = features_of(parse_target("llvm -mcpu=icelake-server"))
 SKYLAKE = features_of(parse_target("llvm -mcpu=skylake-avx512"))
 AVX2 = features_of(parse_target("llvm -mcpu=haswell"))
+A72 = features_of(parse_target("raspberry-pi-4"))
 
 
 def case(channels: int, size: int, kernels: int, dtype: str = "int8", **attrs: object) -> Case:
@@ -64,6 +65,19 @@ def test_without_a_popcount_instruction_the_gather_wins_earlier() -> None:
     assert gather(layer, AVX2) / counting(layer, AVX2) < gather(layer, AVX512) / counting(
         layer, AVX512
     )
+
+
+@pytest.mark.parametrize(("kernels", "name"), [(16, "subset_lookup"), (32, "xnor_popcount")])
+def test_pairs_are_looked_up_where_the_first_cache_holds_their_table(
+    kernels: int, name: str
+) -> None:
+    """On a Cortex-A72, for 64 channels: tables of 16 and of 32 KB, in a cache of 32 KB."""
+    generator = np.random.default_rng(0)
+    data = random_data(generator, (1, 64, 56, 56), "int8")
+    subset = random_signs(generator, (kernels, 2, 3, 3))
+    indices = generator.integers(0, kernels, (64, 32)).astype(np.uint8)
+    pairs = Case("snn.subset_conv2d", (data, subset, indices), case(8, 8, 8).attrs)
+    assert choose(pairs.call(*pairs.parameters()), A72)[0].name == name
 
 
 def test_float_data_are_never_counted() -> None:

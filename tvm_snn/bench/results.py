@@ -1,10 +1,10 @@
 """The files that results go to."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import SnnError
 from ..files import replacing
@@ -19,10 +19,21 @@ _PASSING = ("date", "load before the run")
 """Facts that may differ between two runs whose rows stand in one table."""
 
 
+_AnyRow = TypeVar("_AnyRow")
+
+
 def read_rows(folder: Path, name: str, facts: Mapping[str, str]) -> list[Row]:
+    """Return the measured rows of an earlier NAME.json; see `read_rows_of`."""
+    return read_rows_of(_row, folder, name, facts)
+
+
+def read_rows_of(
+    make: Callable[[dict[str, Any]], _AnyRow], folder: Path, name: str, facts: Mapping[str, str]
+) -> list[_AnyRow]:
     """Return the rows of an earlier NAME.json, none if it is not there.
 
-    Raises SnnError when it was measured on another machine or by other versions, or is damaged.
+    `make` makes one of what the file has for it. Raises SnnError when the file was measured on
+    another machine or by other versions, or is damaged.
     """
     path = folder / f"{name}.json"
     if not path.exists():
@@ -30,7 +41,7 @@ def read_rows(folder: Path, name: str, facts: Mapping[str, str]) -> list[Row]:
     try:
         data = json.loads(path.read_text())
         other = [key for key in facts if facts[key] != data["facts"].get(key)]
-        rows = [_row(entry) for entry in data["rows"]]
+        rows = [make(entry) for entry in data["rows"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SnnError(f"{path} holds no rows of a benchmark: {error!r}.") from error
     if differing := [key for key in other if key not in _PASSING]:

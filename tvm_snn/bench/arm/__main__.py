@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -9,16 +10,17 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from ...errors import SnnError
 from ...schedules.operation import KERNELS
 from ...version import __version__
 from ..layers_of_resnet18 import Layer, layers_named
-from ..results import write_results
+from ..results import read_rows_of, write_results
 from ..table import Table
-from .inner_loops import LoopRow, loop_rows, loop_table
+from .inner_loops import loop_rows, loop_table
 from .kernels import KINDS, baselines, ours
 from .machines import MACHINES, Machine
-from .networks import networks
-from .report import NetworkRow, Row, network_table, tables
+from .networks import FORMS, count_network, networks_named
+from .report import NetworkRow, Row, network_tables, tables
 from .tools import llvm_tool
 
 
@@ -33,13 +35,18 @@ from .tools import llvm_tool
     show_default=True,
     help="Processors; may be given several times.",
 )
-@click.option("--networks", "whole", is_flag=True, help="Whole networks instead of layers.")
+@click.option(
+    "--networks",
+    metavar="NAMES",
+    help='Whole networks of the zoo instead of layers, as in "resnet20,vgg_small", or "all".',
+)
 @click.option(
     "--inner-loops",
     "loops",
     is_flag=True,
     help="Loops written by hand, with and without dot products, instead of layers.",
 )
+@click.option("--resume", is_flag=True, help="Keep what an earlier run of this version counted.")
 @click.option(
     "-o",
     "--output",
@@ -48,40 +55,62 @@ from .tools import llvm_tool
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for arm.json and arm.md, or those of arm_networks or arm_inner_loops.",
 )
-def main(layers: str, cpus: tuple[str, ...], whole: bool, loops: bool, output: Path) -> None:
+def main(
+    layers: str,
+    cpus: tuple[str, ...],
+    networks: str | None,
+    loops: bool,
+    resume: bool,
+    output: Path,
+) -> None:
     """Count and model what the binary convolutions of ResNet-18 take on ARM processors.
 
     No board is measured: qemu counts how often each block of instructions runs, and llvm-mca times
-    the blocks by its model of the processor. Needs qemu-user, llvm and gcc from Debian, and the
-    package ziglang.
+    the blocks by its model of the processor. Results are written after each layer or network.
+    Needs qemu-user, llvm and gcc from Debian, and the package ziglang.
     """
     console = Console(markup=False, highlight=False)
     console.width = console.width if console.is_terminal else 160
     machines = [MACHINES[cpu] for cpu in cpus]
-    rows: Sequence[Row | NetworkRow | LoopRow]
-    if loops:
-        name = "arm_inner_loops"
-        rows = loop_rows()
-        shown = [loop_table(rows)]
-    elif whole:
-        name = "arm_networks"
-        rows, shown = _count_networks(console, machines)
-    else:
-        name = "arm"
-        rows, shown = _count_layers(console, machines, layers_named(layers))
+    try:
+        if loops:
+            rows = loop_rows()
+            shown = [loop_table(rows)]
+            paths = write_results(output, "arm_inner_loops", _facts(), rows, shown)
+        elif networks is not None:
+            names = networks_named(networks)
+            shown, paths = _count_networks(console, machines, names, output, resume)
+        else:
+            shown, paths = _count_layers(console, machines, layers_named(layers), output, resume)
+    except SnnError as error:
+        raise click.ClickException(str(error)) from error
     for table in shown:
         console.print(table.rich())
-    for path in write_results(output, name, _facts(), rows, shown):
+    for path in paths:
         console.print(f"written: {path}")
 
 
+_Results = tuple[list[Table], list[Path]]
+
+
 def _count_layers(
-    console: Console, machines: Sequence[Machine], layers: Sequence[Layer]
-) -> tuple[list[Row], list[Table]]:
-    rows: list[Row] = []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("counting", total=len(machines) * len(layers) * (len(KINDS) + 1))
-        for machine, layer in product(machines, layers):
+    console: Console,
+    machines: Sequence[Machine],
+    layers: Sequence[Layer],
+    output: Path,
+    resume: bool,
+) -> _Results:
+    rows = read_rows_of(Row.from_data, output, "arm", _facts()) if resume else []
+    there = {(row.cpu, row.layer) for row in rows}
+    wanted = [
+        (machine, layer)
+        for machine, layer in product(machines, layers)
+        if (machine.cpu, layer.name) not in there
+    ]
+    with _progress(console) as progress:
+        task = progress.add_task("counting", total=len(wanted) * (len(KINDS) + 1))
+        for machine, layer in wanted:
+            # There is no code by hand for 32 bits, with its half as many registers.
             if machine.wide:
                 rows += [Row.of(machine, layer.name, each) for each in baselines(layer, machine)]
             progress.advance(task)
@@ -89,30 +118,44 @@ def _count_layers(
                 progress.update(task, description=f"{machine.cpu} {layer.name} {kind.name}")
                 rows += [Row.of(machine, layer.name, each) for each in ours(layer, kind, machine)]
                 progress.advance(task)
-    return rows, tables(rows)
+            write_results(output, "arm", _facts(), rows, tables(rows))
+    return tables(rows), write_results(output, "arm", _facts(), rows, tables(rows))
 
 
 def _count_networks(
-    console: Console, machines: Sequence[Machine]
-) -> tuple[list[NetworkRow], list[Table]]:
-    rows, shown = [], []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("counting networks", total=len(machines))
-        for machine in machines:
-            counted = list(networks(machine))
-            shown.append(network_table(machine, counted))
-            for network in counted:
-                taken = network.estimate
-                cycles = None if taken.cycles is None else round(taken.cycles)
-                rows.append(NetworkRow(machine.cpu, network.name, taken.instructions, cycles))
+    console: Console,
+    machines: Sequence[Machine],
+    names: Sequence[str],
+    output: Path,
+    resume: bool,
+) -> _Results:
+    rows = read_rows_of(NetworkRow.from_data, output, "arm_networks", _facts()) if resume else []
+    there = {(row.cpu, row.network, row.form) for row in rows}
+    wanted = [
+        (machine, name, form)
+        for machine, name, form in product(machines, names, FORMS)
+        if (machine.cpu, name, form.name) not in there
+    ]
+    with _progress(console) as progress:
+        task = progress.add_task("counting networks", total=len(wanted))
+        for machine, name, form in wanted:
+            progress.update(task, description=f"{machine.cpu} {name}, {form.name}")
+            rows.append(NetworkRow.of(machine, count_network(machine, name, form)))
+            write_results(output, "arm_networks", _facts(), rows, network_tables(rows))
             progress.advance(task)
-    return rows, shown
+    shown = network_tables(rows)
+    return shown, write_results(output, "arm_networks", _facts(), rows, shown)
 
 
+def _progress(console: Console) -> Progress:
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+@cache
 def _facts() -> dict[str, str]:
     """Return what made the figures."""
     said = subprocess.run(
-        [llvm_tool("llvm-mca"), "--version"], capture_output=True, text=True, check=True
+        [llvm_tool("llvm-mca"), "--version"], capture_output=True, text=True, check=True, timeout=60
     )
     version = next(line.strip() for line in said.stdout.splitlines() if "version" in line)
     return {

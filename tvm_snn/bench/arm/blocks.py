@@ -1,7 +1,8 @@
 """How often each block of a program's instructions runs: counted by qemu, read from its code.
 
 qemu's plugin `count_blocks.c` counts the blocks that qemu translates: they end at every branch. So
-the counts are exact; they are instructions, and say nothing about time.
+the counts are exact; they are instructions, and say nothing about time. Where a machine's caches
+are known, the plugin `count_lines.c` simulates them in the same run.
 """
 
 import re
@@ -16,10 +17,10 @@ from tempfile import gettempdir
 
 from ...errors import SnnError
 from .emulate import emulate
-from .machines import Machine
+from .machines import LINE_BYTES, Machine
 from .tools import llvm_tool
 
-_PLUGIN = Path(__file__).with_name("count_blocks.c")
+_FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -33,31 +34,69 @@ class Block:
     """Whether the last instruction branches to the first one."""
 
 
-def count_blocks(machine: Machine, program: Path, data: bytes) -> list[Block]:
-    """Run a program under qemu and return the blocks that ran after the weights were prepared.
+@dataclass(frozen=True)
+class Lines:
+    """Lines of memory that simulated caches lacked."""
+
+    near: int
+    """Those that the cache of a core lacked."""
+    far: int
+    """Those of them that the cache of all cores lacked, too."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a program does in a turn of its work, once caches are warm, and what it wrote."""
+
+    blocks: list[Block]
+    lines: Lines | None
+    """None where the machine's caches are not part of the model."""
+    output: bytes
+
+
+def count(machine: Machine, program: Path, data: bytes) -> Counts:
+    """Run a program under qemu for one turn of its work and for two; return what the last one took.
 
     Raises SnnError when a tool is missing or the program fails.
     """
-    counts = _count(machine, program, data, 1)
-    counts.subtract(_count(machine, program, data, 0))
+    output, counts, (near, far) = _count(machine, program, data, 2)
+    _, before, (near_before, far_before) = _count(machine, program, data, 1)
+    counts.subtract(before)
     code = dict(_disassemble(machine, program))
-    return [
+    blocks = [
         _block(code, address, length, runs)
         for (address, length), runs in sorted(counts.items())
         if runs > 0
     ]
+    lines = None if machine.caches is None else Lines(near - near_before, far - far_before)
+    return Counts(blocks, lines, output)
 
 
-def _count(machine: Machine, program: Path, data: bytes, turns: int) -> Counter[tuple[int, int]]:
-    """Return how often blocks run, by address and instructions."""
-    log = program.with_suffix(".blocks")
-    options = ["-plugin", str(_plugin()), "-d", "plugin", "-D", str(log)]
-    emulate(machine, program, data, options=options, turns=turns)
+def _count(
+    machine: Machine, program: Path, data: bytes, turns: int
+) -> tuple[bytes, Counter[tuple[int, int]], tuple[int, int]]:
+    """Return what a program writes, how often blocks run, by address and instructions, and lines.
+
+    The lines are those that the two caches lack, none where they are not known.
+    """
+    log = program.with_suffix(".counts")
+    options = ["-plugin", str(_plugin("count_blocks.c")), "-d", "plugin", "-D", str(log)]
+    if machine.caches is not None:
+        near, far = machine.caches
+        sizes = f"near_bytes={near.bytes},near_ways={near.ways}"
+        sizes += f",far_bytes={far.bytes},far_ways={far.ways},line_bytes={LINE_BYTES}"
+        options += ["-plugin", f"{_plugin('count_lines.c')},{sizes}"]
+    output = emulate(machine, program, data, options=options, turns=turns)
     counts: Counter[tuple[int, int]] = Counter()
+    lines = 0, 0
     for line in log.read_text().splitlines():
-        _, address, length, runs = line.split()
-        counts[int(address, 16), int(length)] += int(runs)
-    return counts
+        kind, *numbers = line.split()
+        if kind == "lines":
+            lines = int(numbers[0]), int(numbers[1])
+        else:
+            address, length, runs = numbers
+            counts[int(address, 16), int(length)] += int(runs)
+    return output, counts, lines
 
 
 def _block(code: dict[int, str], address: int, length: int, runs: int) -> Block:
@@ -79,14 +118,15 @@ def _disassemble(machine: Machine, program: Path) -> Iterator[tuple[int, str]]:
 
 
 @cache
-def _plugin() -> Path:
-    """Return the plugin, compiled for this machine."""
+def _plugin(name: str) -> Path:
+    """Return a plugin of qemu, compiled for this machine."""
     compiler = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
     if compiler is None:
         raise SnnError("Counting instructions needs a C compiler: apt install gcc.")
-    path = Path(gettempdir()) / f"tvm_snn_count_blocks_{_PLUGIN.stat().st_mtime_ns}.so"
+    source = _FOLDER / name
+    path = Path(gettempdir()) / f"tvm_snn_{source.stem}_{source.stat().st_mtime_ns}.so"
     if not path.exists():
         own = path.with_suffix(".new.so")
-        subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", own, _PLUGIN], check=True)
+        subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", own, source], check=True)
         own.replace(path)
     return path

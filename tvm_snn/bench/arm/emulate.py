@@ -9,6 +9,9 @@ from ...errors import SnnError
 from ...toolchain import ZIG, run_tool
 from .machines import Machine
 
+_LONGEST = 1800
+"""Seconds after which a program under qemu is given up."""
+
 
 def link(machine: Machine, folder: Path, source: str, code: bytes) -> Path:
     """Compile a C program, link it with kernels, and return the path of the result.
@@ -64,11 +67,17 @@ def emulate(
     """Run a program under qemu and return what it wrote.
 
     `options` are qemu's, and `turns` says how often to run what follows the preparation of the
-    weights. Raises SnnError when there is no qemu or the program fails.
+    weights. Raises SnnError when there is no qemu, or the program fails or does not end.
     """
     emulator = find_emulator(machine, dynamic=bool(options))
     command = [emulator, *options, str(program), str(turns)]
-    result = subprocess.run(command, input=data, capture_output=True, check=False)
+    try:
+        result = subprocess.run(
+            command, input=data, capture_output=True, check=False, timeout=_LONGEST
+        )
+    except subprocess.TimeoutExpired as error:
+        message = f"{program.name} did not end under {emulator} within {_LONGEST} seconds."
+        raise SnnError(message) from error
     if result.returncode:
         said = result.stderr.decode(errors="replace").strip()
         raise SnnError(f"{program.name} failed under {emulator} ({result.returncode}): {said}")

@@ -1,13 +1,15 @@
 """What is compared: our kernels for a layer, strategy by strategy, and what other engines do.
 
-What is counted is what a layer is inside of a network: packed signs (or float32) in, the
+What is counted is what a layer is inside of a network: packed signs (or levels, or float32) in, the
 convolution, a factor for each output channel, float32 out.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import tvm
@@ -16,15 +18,16 @@ from tvm import relax
 
 from ...errors import VerificationError
 from ...ops import OPERATORS
+from ...ops.levels import TOP_LEVEL
 from ...ops.packed_signs import pack
 from ...relay_passes.lower import schedule_kernels
-from ...schedules import LEGALIZATIONS, candidates, subset_gather
+from ...schedules import LEGALIZATIONS, candidates, subset_gather, xnor_popcount
 from ...schedules.operation import Operation
 from ...schedules.subset_gather.responses import with_known_subset
 from ...target import features_of
 from ..layers_of_resnet18 import Layer
-from .blocks import count_blocks
-from .emulate import compile_program, emulate, link
+from .blocks import count
+from .emulate import compile_program, link
 from .machines import Machine
 from .model import Estimate, estimate
 from .standalone import Program, input_bytes, object_code
@@ -37,22 +40,37 @@ class Kind:
     """What is known of weights and activations of a layer."""
 
     name: str
-    packed: bool
-    """Whether the data are packed signs (W1A1) or float32 (W1A32)."""
+    bits: int
+    """Bits of the data: 1 for packed signs (W1A1), 32 for float32, others for levels (W1Ak)."""
     kernels: int | None
     """Size of the subset, or None where each kernel is its own (1 bit)."""
     unit: int = 1
     """Channels of a unit."""
 
+    def data(self, layer: Layer) -> NDArray:
+        """Return what goes into a layer."""
+        if self.bits == 1:
+            return pack(layer.image())
+        return layer.image() if self.bits == FLOAT_BITS else layer.levels(self.bits)
 
+    def attrs(self, layer: Layer) -> dict[str, Any]:
+        """Return the attributes of a layer's call."""
+        if self.bits in (1, FLOAT_BITS):
+            return layer.attrs
+        return layer.attrs | {TOP_LEVEL: 2**self.bits - 1}
+
+
+FLOAT_BITS = 32
 KINDS = (
-    Kind("BNN W1A1", True, None),
-    Kind("SNN W1A1, K = 32", True, 32),
-    Kind("SNN W1A1, K = 16", True, 16),
-    Kind("SNN W1A1, pairs, K = 32", True, 32, 2),
-    Kind("SNN W1A1, pairs, K = 16", True, 16, 2),
-    Kind("SNN W1A32, K = 32", False, 32),
-    Kind("SNN W1A32, pairs, K = 32", False, 32, 2),
+    Kind("BNN W1A1", 1, None),
+    Kind("SNN W1A1, K = 32", 1, 32),
+    Kind("SNN W1A1, K = 16", 1, 16),
+    Kind("SNN W1A1, pairs, K = 32", 1, 32, 2),
+    Kind("SNN W1A1, pairs, K = 16", 1, 16, 2),
+    Kind("SNN W1A2, K = 32", 2, 32),
+    Kind("SNN W1A8, K = 32", 8, 32),
+    Kind("SNN W1A32, K = 32", FLOAT_BITS, 32),
+    Kind("SNN W1A32, pairs, K = 32", FLOAT_BITS, 32, 2),
 )
 FLOAT = "decoded_dense"
 """Strategy that is a dense float32 convolution, whose weights happen to be signs."""
@@ -76,28 +94,49 @@ def ours(layer: Layer, kind: Kind, machine: Machine) -> Iterator[Counted]:
 
     Raises VerificationError when one of them gives a wrong result.
     """
-    data = pack(layer.image()) if kind.packed else layer.image()
+    problem = _problem(layer, kind)
+    able = candidates(problem.call(subset_gather.NAME), features_of(machine.target))
+    for strategy in able:
+        # A dense convolution of signs in float32 is nobody's choice, and takes long to emulate.
+        if strategy.name == FLOAT and kind.bits < FLOAT_BITS:
+            continue
+        # Decoded when a network is loaded, all weights are for the same kernel.
+        same = strategy.name in (FLOAT, xnor_popcount.NAME)
+        computed = Kind("", kind.bits, None) if same else kind
+        taken = _count(layer, computed, strategy.name, machine)
+        yield Counted(kind.name, strategy.name, strategy is able[0], taken)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """A layer with operands, and what it gives for them."""
+
+    operation: Operation
+    operands: list[NDArray]
+    expected: NDArray
+    """The result, float32."""
+
+    def call(self, strategy: str) -> relax.Call:
+        """Return the call; for a gather it knows its subset, as in a network."""
+        call = self.operation.call(strategy)
+        known = strategy == subset_gather.NAME and call.op.name == _SUBSET
+        return with_known_subset(call, self.operands[1]) if known else call
+
+
+_SUBSET, _BINARY = "snn.subset_conv2d", "snn.binary_conv2d"
+
+
+@lru_cache(maxsize=2)
+def _problem(layer: Layer, kind: Kind) -> _Problem:
     weights: list[NDArray] = [layer.signs()]
     if kind.kernels is not None:
         weights = list(layer.weights(kind.kernels, kind.unit))
-    operands = [data, *weights]
-    operator = "snn.binary_conv2d" if kind.kernels is None else "snn.subset_conv2d"
-    call = OPERATORS[operator](*_parameters(operands), **layer.attrs, strategy="")
-    operation = Operation.of(call)
-    expected = OPERATORS[operator].reference(*operands, **layer.attrs) * layer.scale()
-    able = candidates(_known(operation.call(), kind, weights), features_of(machine.target))
-    for strategy in able:
-        # A dense convolution of signs in float32 is nobody's choice, and takes long to emulate.
-        if strategy.name == FLOAT and kind.packed:
-            continue
-        named = operation.call(strategy.name)
-        if strategy.name == subset_gather.NAME:
-            named = _known(named, kind, weights)
-        arrays = [*operands, layer.scale()]
-        result, taken = _count(named, arrays, machine)
-        if not np.allclose(result, expected, rtol=1e-4, atol=1e-3):
-            raise VerificationError(f"{strategy.name} gives a wrong result for {layer.name}.")
-        yield Counted(kind.name, strategy.name, strategy is able[0], taken)
+    operands = [kind.data(layer), *weights]
+    operator = OPERATORS[_BINARY if kind.kernels is None else _SUBSET]
+    attrs = kind.attrs(layer)
+    operation = Operation.of(operator(*_parameters(operands), **attrs, strategy=""))
+    expected = operator.reference(*operands, **attrs) * layer.scale()
+    return _Problem(operation, operands, expected)
 
 
 def baselines(layer: Layer, machine: Machine) -> Iterator[Counted]:
@@ -126,21 +165,16 @@ def baselines(layer: Layer, machine: Machine) -> Iterator[Counted]:
         with TemporaryDirectory() as folder:
             path = compile_program(machine, Path(folder), _BASELINES, defined)
             data = input_bytes(arrays)
-            result = np.frombuffer(emulate(machine, path, data), np.float32)
-            taken = estimate(machine, count_blocks(machine, path, data))
+            counts = count(machine, path, data)
+        result = np.frombuffer(counts.output, np.float32)
         if not np.allclose(result.reshape(expected.shape), expected, rtol=1e-4, atol=1e-3):
             raise VerificationError(f"{way} gives a wrong result for {layer.name}.")
-        yield Counted(way, "", False, taken)
+        yield Counted(way, "", False, estimate(machine, counts))
 
 
 def _bits(signs: NDArray[np.int8]) -> NDArray[np.uint64]:
     """Return words of 64 channels, a bit set where a sign is negative; channels are last."""
     return np.packbits(signs < 0, axis=-1, bitorder="little").view(np.uint64)
-
-
-def _known(call: relax.Call, kind: Kind, weights: list[NDArray]) -> relax.Call:
-    """Tell a call its subset, as a network does, if it has one."""
-    return call if kind.kernels is None else with_known_subset(call, weights[0])
 
 
 def _parameters(operands: list[NDArray]) -> list[relax.Var]:
@@ -150,11 +184,14 @@ def _parameters(operands: list[NDArray]) -> list[relax.Var]:
     ]
 
 
-def _count(call: relax.Call, arrays: list[NDArray], machine: Machine) -> tuple[NDArray, Estimate]:
-    """Compile a call followed by the factors, run it, and count what it takes.
+@cache
+def _count(layer: Layer, kind: Kind, strategy: str, machine: Machine) -> Estimate:
+    """Compile a layer followed by its factors, run it, and count what it takes.
 
-    `arrays` are its operands and the factors.
+    Raises VerificationError when the result is wrong.
     """
+    problem = _problem(layer, kind)
+    call, arrays = problem.call(strategy), [*problem.operands, layer.scale()]
     *operands, scale = _parameters(arrays)
     builder = relax.BlockBuilder()
     with builder.function("main", [*operands, scale], {"num_input": 1}):
@@ -175,8 +212,10 @@ def _count(call: relax.Call, arrays: list[NDArray], machine: Machine) -> tuple[N
         module = tvm.transform.Sequential(passes)(builder.get())
     program = Program.of(module)
     code = object_code(module, machine.target)
-    data = input_bytes(arrays)
     with TemporaryDirectory() as folder:
         path = link(machine, Path(folder), program.source, code)
-        (result,) = program.read_results(emulate(machine, path, data))
-        return result, estimate(machine, count_blocks(machine, path, data))
+        counts = count(machine, path, input_bytes(arrays))
+    (result,) = program.read_results(counts.output)
+    if not np.allclose(result, problem.expected, rtol=1e-4, atol=1e-3):
+        raise VerificationError(f"{strategy} gives a wrong result for {layer.name}.")
+    return estimate(machine, counts)

@@ -8,6 +8,16 @@ from ...target import parse_target
 
 
 @dataclass(frozen=True)
+class Cache:
+    """A cache of data."""
+
+    bytes: int
+    ways: int
+    line_cycles: float
+    """Cycles that a line takes which it lacks and the next memory has: assumed, not measured."""
+
+
+@dataclass(frozen=True)
 class Machine:
     """One processor."""
 
@@ -17,8 +27,13 @@ class Machine:
     """Whether it runs 64-bit code (aarch64); else armv7 with NEON."""
     boards: str
     """Boards that have it."""
-    modelled_by: str = ""
-    """The processor whose scheduling model llvm-mca has, where it has none for this one."""
+    modelled_by: str | None = ""
+    """The processor whose scheduling model llvm-mca has, where it has none for this one; None
+    where it has no model that comes near."""
+    in_order: bool = False
+    """Whether it starts instructions in the order of the program."""
+    caches: tuple[Cache, Cache] | None = None
+    """The caches of a core and of the cores together, where they are part of the model."""
 
     @property
     def target(self) -> Target:
@@ -44,14 +59,21 @@ class Machine:
         return "aarch64-linux-gnu" if self.wide else "armv7-unknown-linux-gnueabihf"
 
 
+LINE_BYTES = 64
+_A72_CACHES = Cache(32 * 1024, 2, line_cycles=6), Cache(1024 * 1024, 16, line_cycles=24)
+"""Of the Raspberry Pi 4. The cycles are assumed: a line from the second cache takes at least 4 over
+a path of 16 bytes, and 8 where only two are on their way at once; 24 for one from memory are
+4 GB/s at 1.5 GHz."""
+
 MACHINES: dict[str, Machine] = {
     machine.cpu: machine
     for machine in (
-        Machine("cortex-a72", True, "Raspberry Pi 4"),
-        Machine("cortex-a53", True, "Raspberry Pi 3"),
+        Machine("cortex-a72", True, "Raspberry Pi 4", caches=_A72_CACHES),
+        Machine("cortex-a53", True, "Raspberry Pi 3", in_order=True),
         # LLVM gives the Cortex-A76 the model of the A57; the Neoverse N1 is its server sibling.
         Machine("cortex-a76", True, "Raspberry Pi 5", modelled_by="neoverse-n1"),
-        Machine("cortex-a9", False, "PYNQ-Z2"),
-        Machine("cortex-a7", False, "Raspberry Pi 2"),
+        # llvm-mca crashes on LLVM's model of the Cortex-A9, and does not take that of the A7.
+        Machine("cortex-a9", False, "PYNQ-Z2", modelled_by=None),
+        Machine("cortex-a7", False, "Raspberry Pi 2", modelled_by=None),
     )
 }

@@ -1,8 +1,9 @@
 """Cycles of a program by llvm-mca's model of a processor: no processor was measured.
 
-The model has the processor's instruction widths, ports and latencies, and knows neither caches nor
-branches that are mispredicted. A loop of one block takes what llvm-mca simulates for a turn; any
-other block what its instructions take of the busiest resource.
+The model has the processor's instruction widths, ports and latencies, and no branches that are
+mispredicted. A loop of one block takes what llvm-mca simulates for a turn; any other block what its
+instructions take of the busiest resource, or, where they start in order, what they take again and
+again. What caches lack comes on top where they are known: a line at a time (see `machines`).
 """
 
 import json
@@ -12,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import SnnError
-from .blocks import Block
+from .blocks import Block, Counts, Lines
 from .machines import Machine
 from .tools import llvm_tool
 
 _TURNS = 100
+_LONGEST = 600
+"""Seconds after which llvm-mca is given up."""
 _SHARE = 0.9995
 """Share of the instructions that ran that is modelled; the rest takes as long as these do."""
 
@@ -27,20 +30,29 @@ class Estimate:
 
     instructions: int
     """Counted."""
-    cycles: float | None
-    """By the model; None for 32-bit ARM, whose models llvm-mca lacks or stumbles over."""
-    hottest: list[tuple[Block, float]]
-    """Blocks with the cycles of one run of each, by the cycles of all their runs."""
+    computing: float | None
+    """Cycles by the model of the processor; None where there is none."""
+    lines: Lines | None
+    """Lines that simulated caches lacked; None where they are not part of the model."""
+    waiting: float
+    """Cycles that these lines take."""
+
+    @property
+    def cycles(self) -> float | None:
+        """All of the cycles."""
+        return None if self.computing is None else self.computing + self.waiting
 
 
-def estimate(machine: Machine, blocks: Sequence[Block]) -> Estimate:
-    """Return what blocks that ran take on a machine: counted, and timed by llvm-mca.
+def estimate(machine: Machine, counts: Counts) -> Estimate:
+    """Return what counted blocks take on a machine, by llvm-mca, and the lines they lacked.
 
     Raises SnnError when llvm-mca does not take their instructions.
     """
+    blocks = counts.blocks
     total = sum(block.runs * len(block.instructions) for block in blocks)
-    if not machine.wide:
-        return Estimate(total, None, [])
+    waiting = _waiting(machine, counts.lines)
+    if machine.modelled_by is None:
+        return Estimate(total, None, counts.lines, waiting)
     weighed = sorted(blocks, key=lambda block: -block.runs * len(block.instructions))
     chosen, seen = [], 0
     for block in weighed:
@@ -49,41 +61,57 @@ def estimate(machine: Machine, blocks: Sequence[Block]) -> Estimate:
         chosen.append(block)
         seen += block.runs * len(block.instructions)
     times = block_cycles(machine, chosen)
-    timed = list(zip(chosen, times, strict=True))
-    timed.sort(key=lambda pair: -pair[0].runs * pair[1])
-    cycles = sum(block.runs * time for block, time in timed)
-    return Estimate(total, cycles * total / max(seen, 1), timed)
+    cycles = sum(block.runs * time for block, time in zip(chosen, times, strict=True))
+    return Estimate(total, cycles * total / max(seen, 1), counts.lines, waiting)
+
+
+def _waiting(machine: Machine, lines: Lines | None) -> float:
+    if lines is None or machine.caches is None:
+        return 0.0
+    near, far = machine.caches
+    return near.line_cycles * (lines.near - lines.far) + far.line_cycles * lines.far
 
 
 def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:
     """Return the cycles of one run of each block."""
-    comment = "//" if machine.wide else "@"
+    simulated = [block.loops or machine.in_order for block in blocks]
+    found: dict[int, float] = {}
+    for turns, key, wanted in (
+        (_TURNS, "TotalCycles", simulated),
+        (1, "BlockRThroughput", [not each for each in simulated]),
+    ):
+        chosen = [at for at, each in enumerate(wanted) if each]
+        summaries = _summaries(machine, [blocks[at] for at in chosen], turns)
+        found |= {at: summary[key] / turns for at, summary in zip(chosen, summaries, strict=True)}
+    return [found[at] for at in range(len(blocks))]
+
+
+def _summaries(machine: Machine, blocks: Sequence[Block], turns: int) -> list[Mapping[str, float]]:
+    """Return what llvm-mca says of each block, run so many times."""
+    if not blocks:
+        return []
     text = []
     for at, block in enumerate(blocks):
         lines = map(_assembly, block.instructions)
-        text += [f"{comment} LLVM-MCA-BEGIN b{at}", *lines, f"{comment} LLVM-MCA-END b{at}"]
+        text += [f"// LLVM-MCA-BEGIN b{at}", *lines, f"// LLVM-MCA-END b{at}"]
     source = "\n".join([*text, ""])
     command = [
         llvm_tool("llvm-mca"),
         f"-mtriple={machine.triple}",
         f"-mcpu={machine.modelled_by or machine.cpu}",
-        f"-iterations={_TURNS}",
+        f"-iterations={turns}",
         "-mattr=+neon",
         "-json",
     ]
-    result = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, input=source, capture_output=True, text=True, check=False, timeout=_LONGEST
+    )
     if result.returncode:
         raise SnnError(f"llvm-mca does not take this code: {result.stderr[:2000]}")
     regions = {
         region["Name"]: region["SummaryView"] for region in json.loads(result.stdout)["CodeRegions"]
     }
-    return [_cycles(regions[f"b{at}"], block) for at, block in enumerate(blocks)]
-
-
-def _cycles(summary: Mapping[str, float], block: Block) -> float:
-    if block.loops:
-        return summary["TotalCycles"] / _TURNS
-    return summary["BlockRThroughput"]
+    return [regions[f"b{at}"] for at in range(len(blocks))]
 
 
 def _assembly(line: str) -> str:

@@ -1,0 +1,67 @@
+"""What qemu's plugins count, against programs whose instructions and lines are known."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tvm_snn.bench.arm.blocks import Counts, Lines, count
+from tvm_snn.bench.arm.emulate import compile_program
+from tvm_snn.bench.arm.machines import LINE_BYTES, MACHINES
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(map(shutil.which, ("qemu-aarch64", "llvm-objdump", "gcc")))
+        or find_spec("ziglang") is None,
+        reason="needs the packages qemu-user, llvm and gcc",
+    ),
+]
+KB = 1024
+PROGRAM = """
+#include <stdio.h>
+#include <stdlib.h>
+static char data[BYTES] __attribute__((aligned(64)));
+int main(int count, char **arguments) {
+  for (int turns = atoi(arguments[1]); turns; --turns)
+    __asm__ volatile("mov x1, %0\\n mov x0, %1\\n"
+                     "1: ldr x2, [x1], #64\\n subs x0, x0, #1\\n b.ne 1b"
+                     :: "r"(data), "r"((long)BYTES / 64) : "x0", "x1", "x2", "cc", "memory");
+  putchar('!');
+  return 0;
+}
+"""
+
+
+def counts(folder: Path, size: int) -> Counts:
+    """Count a program that reads a word of every line of so many bytes, in a turn."""
+    machine, source = MACHINES["cortex-a72"], folder / "lines.c"
+    source.write_text(PROGRAM)
+    return count(machine, compile_program(machine, folder, source, {"BYTES": size}), b"")
+
+
+@pytest.mark.parametrize(
+    ("size", "near", "far"),
+    [
+        pytest.param(8 * KB, 0, 0, id="in the first cache"),
+        pytest.param(64 * KB, 64 * KB, 0, id="in the second"),
+        pytest.param(2048 * KB, 2048 * KB, 2048 * KB, id="in memory"),
+    ],
+)
+def test_a_loop_over_lines(tmp_path: Path, size: int, near: int, far: int) -> None:
+    """The lines of a turn that follow each other push out those of the turn before, or none."""
+    counted = counts(tmp_path, size)
+    runs = size // LINE_BYTES
+    loads = sum(
+        block.runs * sum(line.startswith("ldr x2, [x1], #") for line in block.instructions)
+        for block in counted.blocks
+    )
+    (loop,) = (block for block in counted.blocks if block.loops and len(block.instructions) == 3)
+    assert loads == runs
+    # The first turn of the loop is in the block that leads to it.
+    assert loop.runs == runs - 1
+    total = sum(block.runs * len(block.instructions) for block in counted.blocks)
+    assert 3 * runs <= total < 3 * runs + 50
+    assert counted.lines == Lines(near // LINE_BYTES, far // LINE_BYTES)
+    assert counted.output == b"!"
