@@ -13,6 +13,7 @@ from ..isa.encoding import Instruction
 from ..isa.fields import Engine
 from ..isa.instruction_set import ALU, BINARY_CONV, GATHER, RESPOND
 from ..simulator.engines import SLOTS, Engines, Steps
+from .endings import tiles_of
 
 
 class DeadlockError(SnnError):
@@ -46,7 +47,7 @@ class _Machine(Engines):
 
     def _execute(self, one: Instruction, engine: Engine) -> Steps:
         if engine is Engine.RESPONSE and one.opcode in (RESPOND, BINARY_CONV):
-            for _ in range(self._count_tiles(one) * one["blocks"]):
+            for _ in range(tiles_of(one, self._hardware) * one["blocks"]):
                 while self._windows >= SLOTS:
                     yield False
                 self._windows += 1
@@ -61,7 +62,7 @@ class _Machine(Engines):
                 yield True
 
     def _gather(self, one: Instruction) -> Steps:
-        for _ in range(self._count_tiles(one)):
+        for _ in range(tiles_of(one, self._hardware)):
             while self._tiles >= SLOTS:
                 yield False
             for _ in range(one["blocks"]):
@@ -70,8 +71,3 @@ class _Machine(Engines):
                 self._windows -= 1
                 yield True
             self._tiles += 1
-
-    def _count_tiles(self, one: Instruction) -> int:
-        if one.opcode is GATHER:
-            return one["tiles"]
-        return -(-one["count"] // self._hardware.pixels)

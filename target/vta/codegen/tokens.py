@@ -4,6 +4,11 @@ Program order is the meaning of a program. Wherever two engines touch the same l
 them writes, the later instruction has to wait for the earlier. Vector clocks (for each engine, how
 many of its instructions are known to be done) leave out every wait that follows from others, and
 make the tokens of a channel come in the order in which they are taken.
+
+No order of events ends in a deadlock if one does not (deadlock.py). Here it is the program's own:
+one instruction after the other, RESP and GATH while the ALUs follow that take their tiles. It comes
+to its end since an instruction only waits for what has ended before it in that order (endings.py),
+and since no more tokens than a channel holds are posted in it before they are taken.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +19,7 @@ from ..configuration import Configuration
 from ..isa.encoding import Instruction
 from ..isa.fields import TOKENS_IN, TOKENS_OUT, Engine
 from .accesses import Access, Place, Ranges, accesses, is_shape
+from .endings import Endings
 
 Clock = tuple[int, ...]
 """By engine: how many of its instructions are done."""
@@ -25,7 +31,7 @@ def insert_tokens(program: Sequence[Instruction], hardware: Configuration) -> li
     Raises SnnError where two engines conflict between which there is no channel, directly or
     through others: an order that the hardware cannot keep.
     """
-    placer = _Placer(program)
+    placer = _Placer(program, hardware)
     shape = None
     for place, one in enumerate(program):
         if is_shape(one):
@@ -90,8 +96,8 @@ _MOST_LYING = 12
 
 
 class _Placer:
-    def __init__(self, program: Sequence[Instruction]) -> None:
-        self._program = program
+    def __init__(self, program: Sequence[Instruction], hardware: Configuration) -> None:
+        self._program, self._endings = program, Endings(hardware)
         self._waits: dict[tuple[int, Engine], int] = {}
         self._posts: dict[tuple[int, Engine], int] = {}
         # By channel: which instructions take its tokens, in order.
@@ -108,6 +114,7 @@ class _Placer:
         for engine in self._program[place].opcode.engines:
             own = [access for access in touched if access.engine is engine]
             self._add_engine(place, engine, own)
+        self._endings.add(place, self._program[place])
 
     def _add_engine(self, place: int, engine: Engine, touched: Sequence[Access]) -> None:
         clock = self._clocks[engine][-1]
@@ -147,15 +154,18 @@ class _Placer:
         return ((s.engine, s.number) for s in self._on_chip[access.place].conflicts(access))
 
     def _source(self, source: Engine, number: int, target: Engine) -> int:
-        """Return which of `source`'s instructions posts the token: `number`, or its last so far.
+        """Return which of `source`'s instructions posts the token: `number`, or its last to end.
 
         A channel must not fill before anybody takes from it. Where many tokens lie in it by then,
-        the last instruction's stands for all that would follow.
+        the last instruction that has ended by now posts one for all that would follow. Not the
+        last that there is: a GATH still runs, and may need what comes after `target`'s wait.
         """
-        posting = self._places[source][number - 1]
+        ends = self._endings.of(source)
+        if number >= len(ends):
+            return number
         waiting = self._waiting.setdefault((source, target), [])
-        lying = sum(place > posting for place in waiting)
-        return number if lying < _MOST_LYING else len(self._places[source])
+        lying = sum(place > ends[number - 1] for place in waiting)
+        return number if lying < _MOST_LYING else len(ends)
 
     def _edge(self, source: Engine, number: int, place: int, target: Engine) -> None:
         """Let `source`'s instruction post the token that `target`'s at `place` waits for."""

@@ -1,5 +1,6 @@
 """Random networks and small accelerators for the code generator, and what networks compute."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,31 +27,49 @@ def resnet18_stack(kind: str, size: int = 224) -> list[Layer]:
 
     `kind` is one of FOLLOWING_KINDS; images of size x size pixels.
     """
+    return stack((4, 4, 4, 4), 64, size // 4, kind)
+
+
+def stack(
+    depths: Sequence[int], width: int, side: int, kind: str, tau: int = 5, trunk: bool = False
+) -> list[Layer]:
+    """Return the 3x3 layers of a residual network, as many in each stage as `depths` says.
+
+    The first stage has images of side x side pixels and `width` channels; each one after it half
+    as many rows and columns, twice as many channels. Signs travel between layers. With `trunk`,
+    every layer adds the trunk of the one before it and stores its own; the first of a stage takes
+    one from outside. `kind` is one of FOLLOWING_KINDS.
+    """
     rng = np.random.default_rng(0)
     layers: list[Layer] = []
-    side, channels = size // 4, 64
-    for number in range(16):
-        outputs = 64 << number // 4
-        last = number == 15
-        tau = 9 if kind == "binary" else 5
-        kernels = 1 << (tau - 1 if kind == "negation" else tau)
-        layer = Layer(
-            f"conv{number}",
-            side,
-            side,
-            rng.integers(0, 1 << tau, (outputs, channels)),
-            tau,
-            None if kind == "binary" else rng.permutation(512)[:kernels][None],
-            stride=2 if number % 4 == 0 and number else 1,
-            binary=kind == "binary",
-            negation=kind == "negation",
-            epilogue=Epilogue(parameters={"threshold": rng.integers(-20, 20, outputs)}),
-            plane=Plane.ACCUMULATOR if last else Plane.NONE,
-            vector=Vector.NONE if last else Vector.SIGN,
-            image=layers[-1].name if layers else OUTSIDE,
-        )
-        layers.append(layer)
-        side, channels = layer.out_height, outputs
+    tau = 9 if kind == "binary" else tau
+    kernels = 1 << (tau - 1 if kind == "negation" else tau)
+    channels = width
+    for stage, depth in enumerate(depths):
+        outputs = width << stage
+        for number in range(depth):
+            opens = number == 0
+            last = (stage, number) == (len(depths) - 1, depth - 1)
+            plane = Plane.ACCUMULATOR if last else Plane.NONE
+            layers.append(
+                Layer(
+                    f"conv{stage}.{number}",
+                    side,
+                    side,
+                    rng.integers(0, 1 << tau, (outputs, channels)),
+                    tau,
+                    None if kind == "binary" else rng.permutation(512)[:kernels][None],
+                    stride=2 if opens and stage else 1,
+                    binary=kind == "binary",
+                    negation=kind == "negation",
+                    epilogue=Epilogue(parameters={"threshold": rng.integers(-20, 20, outputs)}),
+                    plane=Plane.TRUNK if trunk else plane,
+                    vector=Vector.NONE if last else Vector.SIGN,
+                    image=layers[-1].name if layers else OUTSIDE,
+                    residual=(OUTSIDE if opens else layers[-1].name) if trunk else None,
+                )
+            )
+            side, channels = layers[-1].out_height, outputs
     return layers
 
 

@@ -139,7 +139,7 @@ def test_a_layer_that_cannot_be_cut_says_what_to_enlarge():
 def test_what_an_accelerator_does_not_have_is_named():
     layer = resnet18_stack("binary")[0]
 
-    with pytest.raises(TargetError, match=r"'conv0' does not fit.*9 bits of an index.*may be 6"):
+    with pytest.raises(TargetError, match=r"'conv0.0' does not fit.*9 bits of an index.*may be 6"):
         generate([layer], load_configuration("pynq-z2"))
 
 
