@@ -39,10 +39,11 @@ def main(context: click.Context, out: Path, data_root: Path | None) -> None:
 @click.option("--tau", "taus", multiple=True, type=int, default=TAUS)
 @click.option("--only", multiple=True, help="Methods to run; all of them by default.")
 @click.option("--seeds", default=3)
-@click.option("--epochs", default=10)
+@click.option("--epochs", default=6)
 @click.option("--batch-size", default=64)
 @click.option("--learning-rate", default=0.1)
-@click.option("--images", type=int, help="Train with the first so many images only.")
+@click.option("--images", default=20000, help="Train with the first so many, of 60,000.")
+@click.option("--augment/--plain", default=False, help="Shift and flip training images at random.")
 @click.pass_obj
 def run_command(
     obj: tuple[Path, Path | None],
@@ -54,15 +55,16 @@ def run_command(
     epochs: int,
     batch_size: int,
     learning_rate: float,
-    images: int | None,
+    images: int,
+    augment: bool,
 ) -> None:
     """Train every method with every seed; what is done is not done again."""
     out, root = obj
     names = {method.name for method in methods(taus)}
     if unknown := set(only) - names:
         raise click.BadParameter(f"no method {', '.join(unknown)}; use {', '.join(sorted(names))}")
-    plan = Plan(epochs, batch_size, learning_rate, images)
-    data = load_data("fashion-mnist", root)
+    plan = Plan(epochs, batch_size, learning_rate, images, augment)
+    data = load_data("fashion-mnist", root, augment)
     planned = list(cases(networks, activations, taus, seeds, only))
     for number, case in enumerate(planned, 1):
         click.echo(f"{number}/{len(planned)} {case.key}")

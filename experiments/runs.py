@@ -21,11 +21,13 @@ from tvm_snn.training import CHECKPOINT, Data, Settings, TensorSplit, Training
 class Plan:
     """What all runs of a table have in common."""
 
-    epochs: int = 10
+    epochs: int = 6
     batch_size: int = 64
     learning_rate: float = 0.1
-    images: int | None = None
-    """Training images, the first of the data set; None for all."""
+    images: int = 20000
+    """Training images, the first of the data set."""
+    augment: bool = False
+    """Whether training images are shifted and flipped at random."""
 
 
 def result_path(out: Path, case: Case) -> Path:
@@ -44,8 +46,7 @@ def run(case: Case, plan: Plan, data: Data, out: Path) -> dict[str, Any]:
     folder = out / "runs" / case.key
     folder.mkdir(parents=True, exist_ok=True)
     notes = KernelNotes(folder)
-    # Convolutions are faster in this layout; the exported network has the usual one.
-    model = case.build().to(memory_format=torch.channels_last)
+    model = case.build()
     rows = Training(
         model=model,
         data=limited(data, plan.images),
@@ -55,14 +56,14 @@ def run(case: Case, plan: Plan, data: Data, out: Path) -> dict[str, Any]:
             plan.batch_size,
             plan.learning_rate,
             seed=case.seed,
-            description=f"{case} {plan}",
+            description=f"{case.key} {plan}",
+            compiled=True,
         ),
         folder=folder,
         checkpoint_steps=100,
         resume=(folder / CHECKPOINT).exists(),
         after_epoch=notes,
     ).run()
-    model.to(memory_format=torch.contiguous_format)
     program = torch.export.export(model, (torch.zeros(1, *SHAPE),))
     exported = out / "models" / f"{case.key}.pt2"
     exported.parent.mkdir(exist_ok=True)
@@ -95,10 +96,10 @@ def run(case: Case, plan: Plan, data: Data, out: Path) -> dict[str, Any]:
     return result
 
 
-def limited(data: Data, images: int | None) -> Data:
+def limited(data: Data, images: int) -> Data:
     """The data with the first `images` training images only."""
     train = data.train
-    if images is None or not isinstance(train, TensorSplit):
+    if not isinstance(train, TensorSplit):
         return data
     return Data(train.first(images), data.test, data.classes, data.shape)
 

@@ -14,7 +14,7 @@ def start_fresh(model: nn.Module) -> None:
     stand for a trained one in tests and measurements.
     """
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.reset_parameters()
         elif isinstance(module, nn.PReLU):
             module.weight.fill_(0.25)

@@ -42,9 +42,11 @@ class Stage:
         ]
         groups = [group for group in groups if group["params"]]
         if self.optimizer == "adam":
-            return torch.optim.Adam(groups, self.learning_rate, weight_decay=self.weight_decay)
+            return torch.optim.Adam(
+                groups, self.learning_rate, weight_decay=self.weight_decay, fused=True
+            )
         return torch.optim.SGD(
-            groups, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay
+            groups, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay, fused=True
         )
 
 

@@ -18,6 +18,7 @@ from ..errors import TrainingError
 from ..nn import set_float_weights, set_progress
 from .batches import steps_of_epoch, test_batches, training_batches
 from .checkpoint import Checkpoint, Position, load_checkpoint
+from .compiled import CompiledNetwork
 from .data import Data, Split
 from .display import Display
 from .distillation import soft_cross_entropy
@@ -26,6 +27,9 @@ from .processes import Processes
 from .recipe import RECIPES, Stage
 
 CHECKPOINT = "checkpoint.pt"
+
+Network = Callable[[Tensor], Tensor]
+"""The model, or what runs it another way: images to logits."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Settings:
     seed: int = 0
     description: str = ""
     """Model and data, as the user named them."""
+    compiled: bool = False
+    """Whether the network runs compiled by torch.compile, in one process."""
 
 
 class Stopped(TrainingError):
@@ -76,9 +82,14 @@ class Training:
         """Train; return the log. The model is left in eval mode, on the CPU.
 
         Raises TrainingError when the folder holds a checkpoint and `resume` is false, when it
-        holds none or one of other settings and `resume` is true, and when a loss is not finite;
-        raises Stopped after SIGINT or SIGTERM.
+        holds none or one of other settings and `resume` is true, when several processes shall train
+        a compiled network, and when a loss is not finite; raises Stopped after SIGINT or SIGTERM.
         """
+        if self.settings.compiled and self.processes.count > 1:
+            raise TrainingError(
+                f"A compiled network trains in one process, not in {self.processes.count}: leave "
+                "out --compile."
+            )
         recipe = RECIPES[self.settings.recipe]
         checkpoint = self._checkpoint_to_resume()
         position = checkpoint.position if checkpoint else Position()
@@ -136,7 +147,7 @@ class Training:
         optimizer = stage.make_optimizer(self.model)
         if checkpoint is not None:
             self._restore(checkpoint, optimizer)
-        network: nn.Module = self.model
+        network: Network = CompiledNetwork(self.model) if self.settings.compiled else self.model
         if self.processes.count > 1:
             # Patterns of subsets are not used while weights are float.
             network = DistributedDataParallel(
@@ -172,7 +183,7 @@ class Training:
     def _train_epoch(
         self,
         stage: Stage,
-        network: nn.Module,
+        network: Network,
         optimizer: torch.optim.Optimizer,
         position: Position,
         display: Display,
@@ -195,7 +206,7 @@ class Training:
             start=position.step,
             workers=self.workers,
         )
-        network.train()
+        self.model.train()
         set_progress(self.model, position.epoch / self.settings.epochs)
         for images, labels in display.steps(batches, position, steps, stage.name):
             done = (position.epoch + position.step / steps) / self.settings.epochs
@@ -211,7 +222,7 @@ class Training:
 
     def _step(
         self,
-        network: nn.Module,
+        network: Network,
         optimizer: torch.optim.Optimizer,
         images: Tensor,
         labels: Tensor,

@@ -5,6 +5,7 @@ them with the input each expects. `from_authors` reads checkpoints of the sub-bi
 """
 
 from .authors_checkpoint import convert_authors_state, from_authors
+from .group_alexnet import group_alexnet
 from .group_net import group_net
 from .registry import ZOO, ZooEntry, example_inputs
 from .resnet import resnet18, resnet20, resnet34
@@ -16,6 +17,7 @@ __all__ = [
     "convert_authors_state",
     "example_inputs",
     "from_authors",
+    "group_alexnet",
     "group_net",
     "resnet18",
     "resnet20",

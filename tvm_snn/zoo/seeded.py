@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..nn import LearnableBias
 
 _CALIBRATION_BATCH = 2
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def seeded(build: Callable[[], nn.Module], seed: int, input_shape: tuple[int, ...]) -> nn.Module:
@@ -29,7 +30,7 @@ def seeded(build: Callable[[], nn.Module], seed: int, input_shape: tuple[int, ..
 def _randomize_affine(model: nn.Module) -> None:
     """Move gains, shifts and slopes off their neutral starting values, where bugs would hide."""
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, _NORMS):
             module.weight.uniform_(0.5, 1.5)
             module.bias.normal_(0.0, 0.1)
         elif isinstance(module, nn.PReLU):
@@ -44,7 +45,7 @@ def _calibrate(model: nn.Module, images: Tensor) -> None:
     random tenth of its spread, as training does: otherwise the sum of shortcuts and PReLU drifts
     to one side and most signs are equal.
     """
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in model.modules() if isinstance(module, _NORMS)]
     biases = [module for module in model.modules() if isinstance(module, LearnableBias)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:

@@ -18,7 +18,7 @@ from tvm_snn.nn import (
     SubBitConv2d,
     UniformActivation,
 )
-from tvm_snn.zoo import group_net
+from tvm_snn.zoo import group_alexnet, group_net
 from tvm_snn.zoo.layers import Kernels
 from tvm_snn.zoo.resnet import ResidualUnit
 
@@ -93,6 +93,40 @@ def test_layer_wise_bases_run_as_one_wide_convolution():
     assert row.weight_bits == 4 * 16 * 4 * 32
 
 
+def small_alexnet(decomposition, **options):
+    return group_alexnet(
+        decomposition, bases=2, num_classes=5, input_shape=(1, 63, 63), width=16, **options
+    )
+
+
+@pytest.mark.parametrize("decomposition", ["layer-wise", "s1"])
+def test_alexnet_has_a_group_for_each_inner_convolution(decomposition):
+    model = small_alexnet(decomposition).train()
+    out = model(torch.randn(3, 1, 63, 63))
+    assert out.shape == (3, 5)
+    convolutions = [module for module in model.modules() if isinstance(module, BinaryConv2d)]
+    outputs = [48, 96, 64, 64]
+    groups = [module for module in model.modules() if isinstance(module, Group)]
+    if decomposition == "s1":
+        assert [layer.out_channels for layer in convolutions] == [n for n in outputs for _ in "ab"]
+        assert [group.theta is None for group in groups] == [True, False, False, False]
+    else:
+        assert [layer.out_channels for layer in convolutions] == [2 * n for n in outputs]
+        assert not groups
+    out.square().sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.slow
+def test_a_compiled_alexnet_computes_the_same():
+    model = small_alexnet("s1", tau=4)
+    x = torch.randn(1, 1, 63, 63, generator=torch.Generator().manual_seed(2))
+    network = tvm_snn.compile(model, "host", example_inputs=(x,))
+    rows = [row for row in network.report().rows if row.verdict == "sub-bit"]
+    assert len(rows) == 2 * 4 + 2
+    np.testing.assert_allclose(network(x), model(x).detach().numpy(), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.slow
 def test_compiled_groups_compute_the_same():
     torch.manual_seed(0)
@@ -107,6 +141,8 @@ def test_compiled_groups_compute_the_same():
 def test_what_cannot_be_is_named():
     with pytest.raises(ModelError, match="unknown decomposition 'v4'"):
         group_net("v4")
+    with pytest.raises(ModelError, match="unknown decomposition 's2'"):
+        group_alexnet("s2")
     with pytest.raises(ModelError, match="bases = 0"):
         Groups([nn.Identity], 0, True)
     with pytest.raises(ModelError, match="bases = 0"):

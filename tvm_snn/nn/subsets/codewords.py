@@ -29,9 +29,9 @@ class CodewordSubset(LearnedSubset):
     makes it N/K times cheaper and changes nothing for the columns that are kept.
 
     `noise` scales the Gumbel noise, `temperature` the relaxation; both are choices of this
-    implementation, as is the start: a score of 1 for K random codewords, 0 elsewhere. At a
-    noise of 0.1, in about every second step one of the N * K draws for K = 32 exceeds that 1, and
-    a codeword is taken by chance that is given back in the next step.
+    implementation, as is the start: a score of `start` for K random codewords, 0 elsewhere. At a
+    start of 1 and a noise of 0.1, in about every second step one of the N * K draws for K = 32
+    exceeds that 1, and a codeword is taken by chance that is given back in the next step.
 
     Raises ModelError for units of more than 12 entries, whose codebook is too large.
     """
@@ -48,8 +48,13 @@ class CodewordSubset(LearnedSubset):
         temperature: float = 0.2,
         noise: float = 0.02,
         iterations: int = 10,
+        start: float = 1.0,
+        last_step: int | None = None,
     ) -> None:
-        """Start from random codewords, drawn from `generator` or torch's global one."""
+        """Start from random codewords, drawn from `generator` or torch's global one.
+
+        After step `last_step` the choice stays as it is; None is never.
+        """
         bits = math.prod(unit_shape)
         if bits > MAX_CODEBOOK_BITS:
             raise ModelError(
@@ -59,13 +64,14 @@ class CodewordSubset(LearnedSubset):
         kernels = sample_subset(size, unit_shape, generator)
         super().__init__(kernels, period, generator)
         scores = torch.zeros(2**bits, size)
-        scores[kernel_codes(kernels), torch.arange(size)] = 1.0
+        scores[kernel_codes(kernels), torch.arange(size)] = start
         self.scores = nn.Parameter(scores)
         # Drawn in `move`: what is relaxed backward is what was assigned forward.
         self.register_buffer("gumbel", torch.zeros(2**bits, size))
         self.temperature = temperature
         self.noise = noise
         self.iterations = iterations
+        self.last_step = last_step
 
     def learned(self) -> tuple[Tensor, Tensor]:
         """The kernels that the relaxed permutation mixes; their gradient counts in every step."""
@@ -80,7 +86,8 @@ class CodewordSubset(LearnedSubset):
 
     def move(self, latent: Tensor, step: int) -> None:  # noqa: ARG002
         """Draw noise and assign codewords, in the first step and every `period` from then on."""
-        if (step - 1) % self.period:
+        settled = self.last_step is not None and step > self.last_step
+        if settled or (step - 1) % self.period:
             return
         exponential = torch.empty(self.scores.shape).exponential_(generator=self.generator(step))
         self.gumbel.copy_(-exponential.log())
@@ -95,15 +102,22 @@ class CodewordSubset(LearnedSubset):
 def _sinkhorn(scores: Tensor, dropped: int, iterations: int) -> Tensor:
     """Scale exp(scores) (N, K) to columns of sum 1 and rows of sum 1, the latter with a further
     column of scores 0 and mass `dropped`; return the (N, K) part.
+
+    Factors for rows and columns are iterated in place of the matrix: a step is a product with a
+    vector. They are float64, whose exponents hold scores that differ by some hundreds.
     """
     log = torch.nn.functional.pad(scores, (0, 1)) if dropped else scores
-    mass = torch.zeros(log.shape[1], device=log.device, dtype=log.dtype)
+    log = log.double()
+    matrix = (log - log.detach().amax(dim=1, keepdim=True)).exp()
+    mass = torch.ones(log.shape[1], device=log.device, dtype=log.dtype)
     if dropped:
-        mass[-1] = math.log(dropped)
+        mass[-1] = dropped
+    columns = torch.ones_like(mass)
     for _ in range(iterations):
-        log = log - log.logsumexp(dim=1, keepdim=True)
-        log = log - log.logsumexp(dim=0, keepdim=True) + mass
-    return log[:, : scores.shape[1]].exp()
+        rows = (matrix @ columns).reciprocal()
+        columns = mass / (rows @ matrix)
+    scaled = rows[:, None] * matrix * columns
+    return scaled[:, : scores.shape[1]].to(scores.dtype)
 
 
 def _assignment(scores: np.ndarray) -> np.ndarray:

@@ -38,17 +38,20 @@ class RefinedSubset(LearnedSubset):
         threshold: float = 1e-3,
         limit: float = 3.0,
         start: float = 1.0,
+        last_step: int | None = None,
     ) -> None:
         """Start from random kernels, drawn from `generator` or torch's global one.
 
         `start` is the size of latent entries at first, and of those of a kernel that replaces
-        another: how far they are from flipping.
+        another: how far they are from flipping. After step `last_step` the memory stays as it is,
+        and the weights settle on it; None is never.
         """
         kernels = self._drawn(size, unit_shape, generator)
         super().__init__(self._spelled_out(kernels), period, generator)
         self.threshold = threshold
         self.limit = limit
         self.start = start
+        self.last_step = last_step
         self.patterns = nn.Parameter(start * kernels.float())
         self.register_buffer("learning", torch.zeros(()))
 
@@ -58,8 +61,11 @@ class RefinedSubset(LearnedSubset):
 
     def move(self, latent: Tensor, step: int) -> None:  # noqa: ARG002
         """Let the memory follow confident entries; in a learning step, tidy up."""
-        learning = step % self.period == 0
+        settled = self.last_step is not None and step > self.last_step
+        learning = step % self.period == 0 and not settled
         self.learning.fill_(learning)
+        if settled:
+            return
         memory = self.subset[: len(self.patterns)]
         sign = torch.where(self.patterns >= 0, 1, -1).to(torch.int8)
         memory = torch.where(self.patterns.abs() >= self.threshold, sign, memory)

@@ -184,6 +184,19 @@ def test_codewords_are_the_best_assignment_of_the_noisy_scores():
     assert tuple(kernel_codes(policy.subset).tolist()) == best
 
 
+def test_codewords_start_at_a_score_and_stay_after_the_last_step():
+    policy = CodewordSubset(4, (1, 1, 3), seeded(0), start=0.25, last_step=1)
+    drawn = kernel_codes(policy.subset)
+    assert torch.equal(policy.scores[drawn], 0.25 * torch.eye(4))
+    policy.scores.data.mul_(-100)
+    policy.advance(torch.zeros(1, 1, 1, 3))
+    others = policy.subset.clone()
+    assert (kernel_codes(others) != drawn).all()
+    policy.scores.data.mul_(-1)
+    policy.advance(torch.zeros(1, 1, 1, 3))
+    assert torch.equal(policy.subset, others)
+
+
 def test_relaxed_codewords_come_from_a_doubly_stochastic_matrix():
     """Against Sinkhorn's iteration on the whole square matrix, the dropped columns included."""
     policy = CodewordSubset(3, (1, 1, 3), seeded(0), temperature=1.0, iterations=40)

@@ -132,3 +132,14 @@ def test_patterns_are_clipped():
     refined = policy(period=1, limit=0.5)
     refined.advance(torch.zeros(1, 1, 3, 3))
     assert refined.patterns.abs().max() == 0.5
+
+
+def test_the_memory_stays_after_the_last_step():
+    refined = policy(period=1, last_step=2)
+    for step, moves in ((1, True), (2, True), (3, False), (4, False)):
+        before = refined.subset.clone()
+        refined.patterns.data[0].mul_(-1)
+        refined.advance(torch.zeros(1, 1, 3, 3))
+        assert int(refined.step) == step
+        assert torch.equal(before, refined.subset) != moves
+        assert refined.learned()[1] == moves
