@@ -56,7 +56,10 @@ class TileSums:
         work = 2 * found + rows - entries * table.sharing
         if table.sharing == 2:
             # The first lookup of a run adds nothing; its end adds twice and shifts.
-            shift = 1 + self.table.lookup.shared_instructions
+            shift = self.table.lookup.shared_instructions
+            if not self.table.lookup.bit_matrices:
+                # There, one instruction shifts bytes; elsewhere, what a word shifts is masked.
+                shift += 1
             work += entries * table.lookup.shared_instructions + vectors * (1 + shift)
         loads = 2 * rows + self.blocks * table.steps * table.run
         missing = 0.0 if table.pieces * table.piece_bytes <= _CACHE_BYTES else _MISS * rows
@@ -222,14 +225,32 @@ class TileSums:
         """Return a register of a unit's responses: those that one step of a lookup reads."""
         table, result = self.table, None
         width = table.row_bytes // table.steps
-        for piece in range(table.pieces):
-            lane = unit * (table.unit // table.code_channels) + piece // table.cuts
-            code = codes[self.codes.place(turn, pixel, piece % table.cuts, lane)]
+        for piece, code in enumerate(self._codes(codes, turn, pixel, unit)):
             start = piece * table.piece_bytes + step * width
             row = rows.vload([start + T.Cast("int32", code)], f"uint8x{width}")
             row = table.lookup.register(row, width)
             result = row if result is None else result + row
         return result
+
+    def _codes(self, codes: tirx.Buffer, turn: Expr, pixel: Expr, unit: Expr) -> list[Expr]:
+        """Return the codes of a unit's pieces.
+
+        Two of them that are neighbours are read as one word: with a vector of outputs or two, it
+        is loads that there are too many of.
+        """
+        table = self.table
+        if table.pieces == 2 and table.cuts == 1:
+            pair = codes.vload([self.codes.place(turn, pixel, 0, unit * 2)], "uint16x2")
+            word = T.reinterpret("uint32", pair)
+            return [word & T.uint32(0xFFFF), word >> T.uint32(16)]
+        lanes = [
+            unit * (table.unit // table.code_channels) + piece // table.cuts
+            for piece in range(table.pieces)
+        ]
+        return [
+            codes[self.codes.place(turn, pixel, piece % table.cuts, lane)]
+            for piece, lane in enumerate(lanes)
+        ]
 
     def _look_up(self, entries: tirx.Buffer, px: Expr, lanes: tirx.Buffer, *at: Expr) -> Expr:
         """Return the responses of a vector of outputs."""

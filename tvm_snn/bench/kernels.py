@@ -90,11 +90,35 @@ def kernels(layer: Layer, kind: Kind, target: Target) -> Iterator[Kernel]:
     for name, is_chosen, call in ways:
         if name.startswith(subset_gather.NAME):
             call = _known(call, kind, operands)
-        contender = _compiled(call, [*operands, layer.scale()], target)
+        arrays = [*operands, layer.scale()]
+        contender = _contender(_library(call, arrays, target), arrays)
         contender.run()
         if not np.allclose(contender.result(), expected, rtol=1e-4, atol=1e-3):
             raise VerificationError(f"{name} gives a wrong result for {layer.name}.")
         yield Kernel(name, is_chosen, contender)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The kernel that the cost model chooses for a layer."""
+
+    strategy: str
+    library: tvm.runtime.Module
+    """Machine code, with what the virtual machine runs of it."""
+    contender: Contender
+
+
+def chosen_kernel(layer: Layer, kind: Kind, target: Target) -> Compiled:
+    """Compile the strategy that a network gets for a layer without tuning records."""
+    operands = _operands(layer, kind)
+    operation = Operation.of(_call(layer, kind, _parameters(operands)))
+    best = candidates(_known(operation.call(), kind, operands), features_of(target))[0].name
+    call = operation.call(best)
+    if best == subset_gather.NAME:
+        call = _known(call, kind, operands)
+    arrays = [*operands, layer.scale()]
+    library = _library(call, arrays, target)
+    return Compiled(best, library, _contender(library, arrays))
 
 
 def _known(call: relax.Call, kind: Kind, operands: list[NDArray]) -> relax.Call:
@@ -123,7 +147,7 @@ def _call(layer: Layer, kind: Kind, parameters: list[relax.Var]) -> relax.Call:
     return OPERATORS[operator](*parameters, **layer.attrs, **kind.attrs, strategy="")
 
 
-def _compiled(call: relax.Call, arrays: list[NDArray], target: Target) -> Contender:
+def _library(call: relax.Call, arrays: list[NDArray], target: Target) -> tvm.runtime.Module:
     """Compile a call followed by the factors; `arrays` are its operands and the factors."""
     *operands, scale = _parameters(arrays)
     builder = relax.BlockBuilder()
@@ -133,7 +157,10 @@ def _compiled(call: relax.Call, arrays: list[NDArray], target: Target) -> Conten
             floats = builder.emit(relax.op.astype(sums, "float32"))
             output = builder.emit_output(relax.op.multiply(floats, scale))
         builder.emit_func_output(output)
-    library = lower(builder.get(), target).executable.jit()
+    return lower(builder.get(), target).executable.jit()
+
+
+def _contender(library: tvm.runtime.Module, arrays: list[NDArray]) -> Contender:
     machine = relax.VirtualMachine(library, tvm.cpu())
     data, *weights = [tvm.runtime.tensor(array) for array in arrays]
     packed = machine[TRANSFORM_WEIGHTS](tvm.runtime.convert(weights))

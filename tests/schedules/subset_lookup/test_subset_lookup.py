@@ -119,7 +119,7 @@ def test_scaled_results_of_packed_signs(target_text: str) -> None:
 @pytest.mark.parametrize(
     ("channels", "size", "pixels"),
     # Few channels: a tile; more: the rows of a segment.
-    [(64, 56, (1, 1, 8)), (64, 19, (1, 1, 5)), (256, 14, (1, 2, 14))],
+    [(64, 56, (1, 1, 8)), (64, 25, (1, 1, 5)), (256, 14, (1, 2, 14))],
 )
 def test_small_layers_are_finished_strip_by_strip(
     channels: int, size: int, pixels: tuple[int, ...]
