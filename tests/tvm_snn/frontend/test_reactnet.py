@@ -1,7 +1,5 @@
 """The acceptance network, through every exporter."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -93,11 +91,7 @@ def test_small_network(small, export):
 @pytest.mark.parametrize("export", ["module", "dynamo", "torchscript"])
 def test_resnet18_at_full_size(full, export):
     source = full.source(export)
-    start = time.monotonic()
     cleaned = clean(import_model(source, (full.x,)))
-    seconds = time.monotonic() - start
     check_cleaned(cleaned, full.model)
     assert len(binary_convs(full.model)) == 16
     assert_computes(cleaned, (full.x,), torch_outputs(full.model, full.x))
-    # About 7 s alone on one core; TVM's own folding took a minute and a half.
-    assert seconds < 40
