@@ -11,6 +11,7 @@ from .progress import phase
 from .relay_passes.partition import Region
 from .target.vta.codegen.generate import generate
 from .target.vta.codegen.ports import INPUTS, Port
+from .target.vta.codegen.tuned import Tilings
 from .target.vta.configuration import Configuration
 from .target.vta.isa.encoding import encode
 from .target.vta.isa.fields import INSTRUCTION_BYTES
@@ -65,16 +66,22 @@ class AcceleratorPrograms:
 
 
 def generate_programs(
-    regions: Sequence[Region], hardware: Configuration, weights: Sequence[str]
+    regions: Sequence[Region],
+    hardware: Configuration,
+    weights: Sequence[str],
+    tilings: Tilings | None = None,
 ) -> AcceleratorPrograms:
-    """Generate the program of every region; `weights` are those that the library has no part of."""
+    """Generate the program of every region; `weights` are those that the library has no part of.
+
+    Layers are cut as in `tilings`, as far as they are there.
+    """
     with phase("generating the accelerator's programs"):
-        programs = tuple(_generate(one, hardware) for one in regions)
+        programs = tuple(_generate(one, hardware, tilings) for one in regions)
     return AcceleratorPrograms(hardware, programs, tuple(weights))
 
 
-def _generate(region: Region, hardware: Configuration) -> RegionProgram:
-    program = generate(region.layers, hardware)
+def _generate(region: Region, hardware: Configuration, tilings: Tilings | None) -> RegionProgram:
+    program = generate(region.layers, hardware, tilings)
     memory = program.dram()
     return RegionProgram(
         layers=tuple(layer.name for layer in region.layers),

@@ -45,6 +45,7 @@ from .report import Report, make_report
 from .schedules.records import Records, load_records
 from .seeded_inputs import seeded_inputs
 from .target import TargetLike, features_of, parse_target, split_accelerator
+from .target.vta.codegen.tuned import Tilings, holds_tilings, load_tilings
 from .target.vta.configuration import Configuration
 from .verification import Verification, verify_network
 
@@ -75,9 +76,9 @@ def compile(
     each where it is computed and why. "host -accelerator=pynq-z2" runs here, the accelerator
     simulated.
     `records` is a file of tuning records (see :func:`tvm_snn.tune`) to use before those that ship
-    with this package. `verify` compares the compiled network with the reference interpreter on a
-    seeded input; by default it does where this machine can run the network. The result is a
-    Network then; one for another machine can be saved, but not called.
+    with this package, or one of the accelerator's tilings. `verify` compares the compiled network
+    with the reference interpreter on a seeded input; by default it does where this machine can run
+    the network. The result is a Network then; one for another machine can be saved, but not called.
 
     Raises ModelError for a model that cannot be read, UnsupportedOperatorError for an operator
     that is not known, TargetError for a target, RecordsError for tuning records that are malformed
@@ -92,8 +93,11 @@ def compile(
             f"The network cannot be verified here. {misfit} Or leave `verify` out, and verify it "
             'on a board: tvm_snn.verify(tvm_snn.connect("host:port").load(network)).'
         )
+    tilings = None
+    if records is not None and holds_tilings(records):
+        tilings, records = load_tilings(records, hardware), None
     measured = load_records(records, features, str(parsed))
-    artifact = build(detect(model, example_inputs), parsed, measured, hardware)
+    artifact = build(detect(model, example_inputs), parsed, measured, hardware, tilings)
     if misfit is not None:
         return CompiledNetwork(artifact)
     network = Network(artifact)
@@ -153,13 +157,15 @@ def build(
     target: tvm.target.Target,
     records: Records | None = None,
     hardware: Configuration | None = None,
+    tilings: Tilings | None = None,
     *,
     executable: bool = True,
 ) -> Artifact:
     """Rewrite, plan and lower a network whose layers were detected.
 
-    `hardware` is the accelerator beside the target, if there is one. Without `executable` there is
-    no machine code for TVM's run-time library, which a C library has no use for.
+    `hardware` is the accelerator beside the target, if there is one, `tilings` how it cuts layers.
+    Without `executable` there is no machine code for TVM's run-time library, which a C library has
+    no use for.
     """
     features = features_of(target)
     module, parts = _divide(detected, hardware)
@@ -170,7 +176,7 @@ def build(
         called = outline_regions(parts.regions)(lifted.module)
         used = {str(param.name) for param in called["main"].params}
         inside = [weight.name for weight in lifted.weights if weight.name not in used]
-        programs = generate_programs(parts.regions, hardware, inside)
+        programs = generate_programs(parts.regions, hardware, inside, tilings)
     kernels: tuple[Kernel, ...] = ()
     library = Library(b"", "")
     if executable:

@@ -26,21 +26,23 @@ _INTERRUPTED = 130
     "--target",
     default="host",
     show_default=True,
-    help='The machine to tune for: "host", "llvm -mcpu=haswell", a tag of TVM, or JSON.',
+    help='The machine to tune for: "host", "llvm -mcpu=haswell", a tag of TVM, JSON, or one with '
+    'an accelerator, such as "pynq-z2" or "host -accelerator=pynq-z2".',
 )
 @click.option(
     "--trials",
     default=64,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Kernels to measure for each distinct layer.",
+    help="Kernels to measure, or tilings to count, for each distinct layer.",
 )
 @click.option(
     "--runner",
     default="local",
     show_default=True,
     help='Where to measure: "local", or "rpc://host:port/key" for the servers with that key behind '
-    "an RPC tracker.",
+    'an RPC tracker. Of an accelerator: "local" counts cycles on its RTL, "model" in its cycle '
+    "model.",
 )
 @click.option(
     "--threads",
@@ -65,8 +67,9 @@ def tune_command(
     """Measure how each binary or sub-bit layer of MODEL is computed fastest.
 
     What beats the cost model's choice is written to the records, which `tvm-snn compile --records`
-    uses. Ends with 1 when a layer could not be measured, with 130 when it was stopped by Ctrl-C;
-    the same command then goes on.
+    uses. Of a target with an accelerator it is tuned how the accelerator's layers are cut: what
+    takes fewer cycles than the estimated best is written. Ends with 1 when a layer could not be
+    measured, with 130 when it was stopped by Ctrl-C; the same command then goes on.
     """
     check_writable(records)
     source, examples = load_model(model, shapes)

@@ -16,6 +16,7 @@ from .plan import PlannedLayer, plan
 from .ports import Port
 from .schedule import Scheduler
 from .tokens import insert_tokens
+from .tuned import Tilings
 
 
 @dataclass(frozen=True)
@@ -128,13 +129,16 @@ def _result(one: PlannedLayer) -> tuple[int, int, int]:
     return one.layer.out_height, one.layer.out_width, one.layer.outputs
 
 
-def generate(layers: Sequence[Layer], hardware: Configuration) -> Program:
+def generate(
+    layers: Sequence[Layer], hardware: Configuration, tuned: Tilings | None = None
+) -> Program:
     """Return the program that computes layers, in this order.
 
-    Raises TargetError for layers that do not belong together or do not fit the accelerator.
+    `tuned` says how some of them are cut: see tuned.py. Raises TargetError for layers that do not
+    belong together or do not fit the accelerator.
     """
     check_network(list(layers))
-    planned = plan(layers, hardware)
+    planned = plan(layers, hardware, tuned)
     dram = DramImage()
     places = lay_out(planned, dram)
     ordered = [*Scheduler(planned, places, hardware).instructions(), instruction(FINISH)]

@@ -10,7 +10,8 @@ from ..isa.instruction_set import Vector
 from .estimate import estimate
 from .geometry import Geometry
 from .layer import Layer
-from .tiling import Tiling, best_tiling
+from .tiling import Tiling, best_tiling, ordered_tilings
+from .tuned import Situation, Tilings
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,32 @@ class PlannedLayer:
     """With `kept_image`: where the image lies."""
     result_lines: range = range(0)
     """With `kept_result`: where the next layer's image will lie."""
+    free_lines: int = 0
+    """Activation lines that its own images may take in each bank."""
+
+    @property
+    def situation(self) -> Situation:
+        """What the best tiling depends on."""
+        return Situation.of(self.geometry, self.kept_image, self.kept_result)
+
+    def tilings(self) -> list[Tiling]:
+        """Return every way to cut the layer, in every order."""
+        step = _step(self.geometry, self.kept_result)
+        return list(ordered_tilings(self.geometry, self.free_lines, self.kept_image, step))
 
     def pass_outputs(self, number: int) -> int:
         """Return how many outputs a pass computes."""
         return min(self.tiling.outputs, self.geometry.outputs - number * self.tiling.outputs)
 
 
-def plan(layers: Sequence[Layer], hardware: Configuration) -> list[PlannedLayer]:
+def plan(
+    layers: Sequence[Layer], hardware: Configuration, tuned: Tilings | None = None
+) -> list[PlannedLayer]:
     """Return the plan of a network. Raises TargetError for a layer that cannot be cut to fit.
 
-    Vectors stay on chip where only the next layer reads them, there is room, and the two layers
-    are estimated to take no longer than with the vectors in DRAM.
+    Layers are cut as in `tuned`, those that are not there as is estimated to be best. Vectors stay
+    on chip where only the next layer reads them, there is room, and the two layers are estimated to
+    take no longer than with the vectors in DRAM.
     """
     geometries = [Geometry(layer, hardware) for layer in layers]
     readers = Counter(layer.image for layer in layers)
@@ -60,8 +76,10 @@ def plan(layers: Sequence[Layer], hardware: Configuration) -> list[PlannedLayer]
             free -= lines
             # At the other end than the image, so that what is left is in one piece.
             result = range(free, free + lines) if kept and image.start == 0 else range(lines)
-        tiling = _tile(geometry, free, kept, keep)
-        planned.append(PlannedLayer(geometry.layer, geometry, tiling, kept, keep, image, result))
+        tiling = _tile(geometry, free, kept, keep, tuned)
+        planned.append(
+            PlannedLayer(geometry.layer, geometry, tiling, kept, keep, image, result, free)
+        )
         kept = keep
     return planned
 
@@ -84,15 +102,27 @@ def _saves(geometry: Geometry, following: Geometry, kept: bool) -> bool:
     return on_chip <= through_dram
 
 
-def _tile(geometry: Geometry, lines: int, kept_image: bool, kept_result: bool) -> Tiling:
-    stored = geometry.layer.vector is not Vector.NONE and not kept_result
+def _tile(
+    geometry: Geometry,
+    lines: int,
+    kept_image: bool,
+    kept_result: bool,
+    tuned: Tilings | None = None,
+) -> Tiling:
     return best_tiling(
         geometry,
         lines,
         kept_image,
-        geometry.tile_step if stored else 1,
+        _step(geometry, kept_result),
         lambda tiling: estimate(geometry, tiling, kept_image, kept_result),
+        tuned.find(Situation.of(geometry, kept_image, kept_result)) if tuned else None,
     )
+
+
+def _step(geometry: Geometry, kept_result: bool) -> int:
+    """Return what the first tile of a band or chunk is a multiple of."""
+    stored = geometry.layer.vector is not Vector.NONE and not kept_result
+    return geometry.tile_step if stored else 1
 
 
 def _whole(geometry: Geometry) -> int:

@@ -48,10 +48,13 @@ def segments(planned: Sequence[PlannedLayer]) -> list[Segment]:
     found = []
     for place, one in enumerate(planned):
         bands, passes = range(len(one.tiling.bands)), range(one.tiling.passes)
-        if one.kept_image or len(bands) == 1 or _reloads_rows(one):
-            pairs = [(band, number) for number in passes for band in bands]
-        else:
+        passes_first = one.tiling.passes_first
+        if passes_first is None:
+            passes_first = not (one.kept_image or len(bands) == 1 or _reloads_rows(one))
+        if passes_first:
             pairs = [(band, number) for band in bands for number in passes]
+        else:
+            pairs = [(band, number) for number in passes for band in bands]
         found += [Segment(place, one, band, number) for band, number in pairs]
     return found
 

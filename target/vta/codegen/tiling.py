@@ -6,11 +6,25 @@ results are on chip: one ALU and its stores.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ....errors import TargetError
 from ..isa.instruction_set import Plane, Vector
 from .geometry import Geometry, round_up
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The numbers that tell the tilings of a layer apart, and their orders."""
+
+    outputs: int
+    """Outputs of a pass."""
+    bands: int
+    first_band: int
+    """Tiles of the first band: bands that grow begin with a smaller one than equal bands."""
+    chunk: int
+    passes_first: int
+    """Whether a band is taken through all passes before the next one: 0 or 1."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,16 @@ class Tiling:
     """Tiles of a chunk; a band's last may have fewer."""
     pitch: int
     """Activation lines between two channel blocks of the image."""
+    passes_first: bool | None = None
+    """Whether a band is taken through all passes before the next one; None: as loads less."""
+
+    @property
+    def cut(self) -> Cut | None:
+        """What tells the tiling from the layer's others; None where its order is not decided."""
+        if self.passes_first is None:
+            return None
+        numbers = self.outputs, len(self.bands), self.bands[0][1], self.chunk
+        return Cut(*numbers, int(self.passes_first))
 
 
 _FIRST_BAND = 8
@@ -35,14 +59,23 @@ Cost = Callable[[Tiling], int]
 
 
 def best_tiling(
-    geometry: Geometry, activation_lines: int, kept_image: bool, step: int, cost: Cost
+    geometry: Geometry,
+    activation_lines: int,
+    kept_image: bool,
+    step: int,
+    cost: Cost,
+    wanted: Cut | None = None,
 ) -> Tiling:
-    """Return the tiling with the lowest cost.
+    """Return the tiling that is wanted, or the one with the lowest cost where that is not there.
 
     `activation_lines` are those that images of this layer may take in each bank: two bands' if it
     has more than one. `step` is what the first tile of a band or chunk is a multiple of. Raises
     TargetError when no tiling fits.
     """
+    if wanted is not None:
+        for tiling in ordered_tilings(geometry, activation_lines, kept_image, step):
+            if tiling.cut == wanted:
+                return tiling
     found = list(_tilings(geometry, activation_lines, kept_image, step))
     if not found:
         hardware, layer = geometry.hardware, geometry.layer
@@ -53,6 +86,19 @@ def best_tiling(
             f"lines or {hardware.index_lines} index lines; enlarge them in the configuration"
         )
     return min(found, key=cost)
+
+
+def ordered_tilings(
+    geometry: Geometry, activation_lines: int, kept_image: bool, step: int
+) -> Iterator[Tiling]:
+    """Yield every tiling that fits, in every order: what a search may choose from.
+
+    The arguments are those of :func:`best_tiling`.
+    """
+    for tiling in _tilings(geometry, activation_lines, kept_image, step):
+        several = tiling.passes > 1 and len(tiling.bands) > 1
+        for passes_first in (False, True) if several else (False,):
+            yield replace(tiling, passes_first=passes_first)
 
 
 def _tilings(

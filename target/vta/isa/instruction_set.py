@@ -128,7 +128,7 @@ GATHER = Opcode(
         Field("groups", 10, "groups of `adders` outputs", least=1),
         Field("blocks", _BLOCKS, "blocks of units", least=1),
         Field("tiles", 12, "tiles of `pixels` pixels", least=1),
-        Field("sign", 4, "0, or the index bit above which there is only the sign, plus one"),
+        Field("sign", 4, "0, or which bit of an index negates, from 1: those below say the kernel"),
     ),
 )
 

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 PARTS = ("cycles", "resources", "clock", "equal-luts")
 """Of a report: each writes files of its own."""
 
-BINARY_HARDWARE = "int8-bnn"
-"""The configuration with which "equal-luts" compares."""
+BINARY_HARDWARE, SUB_BIT_HARDWARE = "int8-bnn", "int8-snn"
+"""The configurations that "equal-luts" compares; the second one is the target, where that takes
+int8 activations."""
 
 _BINARY_PLANES = 9  # index planes that BCONV takes
 
@@ -95,10 +96,12 @@ class Session:
         return tables
 
     def _equal_luts(self) -> list[Table]:
-        binary = load_configuration(BINARY_HARDWARE)
+        binary, sub_bit = load_configuration(BINARY_HARDWARE), self.hardware
+        if sub_bit.activation_bits != binary.activation_bits:
+            sub_bit = load_configuration(SUB_BIT_HARDWARE)
         sides = [
             self._side(binary, [BNN], binary_only=True),
-            self._side(self.hardware, sub_bit_kinds(self.hardware), binary_only=False),
+            self._side(sub_bit, sub_bit_kinds(sub_bit), binary_only=False),
         ]
         tables = [equal_lut_table(*sides)]
         facts = {"cycles": f"from {self._source()}"} | _version_fact("pyosys")

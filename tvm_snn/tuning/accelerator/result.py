@@ -1,0 +1,96 @@
+"""What tuning for the accelerator has found, as a table for people and as data for machines."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ...target.vta.codegen.tiling import Cut
+
+_TEXT_WIDTH = 120
+
+
+@dataclass(frozen=True)
+class TunedTiling:
+    """The outcome for one kind of layer."""
+
+    layers: tuple[str, ...]
+    """The region's layers that are cut so."""
+    counted: int
+    """Cuts of which the cycles were counted."""
+    refused: int
+    """Cuts with which the region has no program."""
+    default_cycles: int
+    """Of the region, before."""
+    cycles: int
+    """Of the region, with the best cut."""
+    best: Cut | None
+    """What was written down; None where the estimated best is the best."""
+
+    def data(self) -> dict[str, Any]:
+        """Return the row as JSON has it."""
+        return asdict(self) | {"layers": list(self.layers), "kept": self.best is not None}
+
+
+@dataclass(frozen=True)
+class TilingResult:
+    """The outcome of a run. `str()` of it is a table."""
+
+    records: Path
+    """The file that holds what was kept."""
+    target: str
+    counted_by: str
+    """"rtl" or "model"."""
+    layers: tuple[TunedTiling, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What went wrong, layer by layer; empty when all went well."""
+        return tuple(
+            f"{', '.join(row.layers)}: no cut could be counted"
+            for row in self.layers
+            if not row.counted
+        )
+
+    def data(self) -> dict[str, Any]:
+        """Return everything as JSON has it."""
+        rows = [row.data() for row in self.layers]
+        facts = {"records": str(self.records), "target": self.target}
+        return {**facts, "counted_by": self.counted_by, "layers": rows}
+
+    def __str__(self) -> str:
+        """Return a table with a line per kind of layer, and the totals."""
+        console = Console(width=_TEXT_WIDTH, color_system=None)
+        with console.capture() as capture:
+            self.print(console)
+        return capture.get().rstrip()
+
+    def print(self, console: Console) -> None:
+        """Print the table and the totals on a rich console."""
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for title in ("layers", "counted", "refused", "region's cycles", "tuned", "cut"):
+            table.add_column(title, justify="left" if title in ("layers", "cut") else "right")
+        for row in self.layers:
+            numbers = (row.counted, row.refused, f"{row.default_cycles:,}", f"{row.cycles:,}")
+            table.add_row(escape(", ".join(row.layers)), *map(str, numbers), _words(row.best))
+        console.print(table)
+        console.print(self.summary(), highlight=False)
+
+    def summary(self) -> str:
+        """Return the totals in one line."""
+        kept = sum(row.best is not None for row in self.layers)
+        where = f"; the tilings are in {self.records}" if kept else ""
+        return (
+            f"{kept} of {len(self.layers)} kinds of layers take fewer cycles "
+            f"({'the RTL counts' if self.counted_by == 'rtl' else 'by the cycle model'}) than "
+            f"with the tiling that is estimated to be best{where}"
+        )
+
+
+def _words(cut: Cut | None) -> str:
+    if cut is None:
+        return "as estimated"
+    return ", ".join(f"{name} {value}" for name, value in asdict(cut).items())
