@@ -213,7 +213,7 @@ class _Machine:
             if one.opcode is STORE_PLANES
             else vector_bytes(hardware)
         )
-        last = begins + 2 + one["count"] * max(1, unit // bus)
+        last = begins + 3 + one["count"] * max(1, unit // bus)
         self._answered = last + 2 + self._latency
         return self._answered if owes else last + 1
 
@@ -273,7 +273,7 @@ class _Machine:
                 last = first + length - 1
                 self._free_windows.append(last)
                 self._responses.append(last + 2)
-        return last + 3
+        return last + 5
 
     def _show(self, one: Instruction, begins: int) -> _Work:
         taken = begins + 3
@@ -308,8 +308,8 @@ class _Machine:
                 free = last + 1 + pause
                 freed.append(last)
                 self._moved = True
-            self._banks.append(last + 4)
-        return last + 4
+            self._banks.append(last + 7)
+        return last + 7
 
     # ------------------------------------------------------------ ALU
 
@@ -323,4 +323,4 @@ class _Machine:
             last = max(last, self._banks.popleft() - 1) + length
             self._free_banks.append(last + 1)
             self._moved = True
-        return last + 7
+        return last + 12

@@ -255,10 +255,11 @@ module accelerator #(
   );
 
   // ---------------------------------------------------------------- activation banks
-  logic [3:0] load_bank_enable, store_bank_enable;
+  // A bank has one write port. The store engine goes first; load meanwhile writes other banks.
+  logic [3:0] load_bank_request, store_bank_enable;
+  wire load_bank_granted = (load_bank_request & store_bank_enable) == 0;
   logic [LINE_BITS-1:0] load_bank_address, store_bank_address;
   logic [VECTOR_BITS-1:0] load_bank_data, store_vector;
-  logic load_bank_request, store_bank_request;
   logic bank_read_enable;
   logic [4*LINE_BITS-1:0] bank_read_address;
   logic [4*VECTOR_BITS-1:0] bank_read_data;
@@ -266,9 +267,9 @@ module accelerator #(
   for (genvar b = 0; b < 4; b++) begin : activation_bank
     simple_ram #(.DEPTH(ACTIVATION_LINES), .FIELD_BITS(VECTOR_BITS)) memory (
         .clock,
-        .write_enable(load_bank_enable[b] | store_bank_enable[b]),
-        .write_address(store_bank_request ? store_bank_address : load_bank_address),
-        .write_data(store_bank_request ? store_vector : load_bank_data),
+        .write_enable(load_bank_request[b] | store_bank_enable[b]),
+        .write_address(store_bank_enable[b] ? store_bank_address : load_bank_address),
+        .write_data(store_bank_enable[b] ? store_vector : load_bank_data),
         .read_enable(bank_read_enable),
         .read_address(bank_read_address[b*LINE_BITS+:LINE_BITS]),
         .read_data(bank_read_data[b*VECTOR_BITS+:VECTOR_BITS])
@@ -322,11 +323,10 @@ module accelerator #(
       .word_valid(load_valid),
       .word_ready(load_ready),
       .word(load_word),
-      .bank_enable(load_bank_enable),
+      .bank_request(load_bank_request),
+      .bank_granted(load_bank_granted),
       .bank_address(load_bank_address),
       .bank_data(load_bank_data),
-      .bank_request(load_bank_request),
-      .bank_granted(!store_bank_request),
       .subset_enable(subset_write),
       .subset_address(subset_write_address),
       .subset_data(subset_write_data),
@@ -728,9 +728,7 @@ module accelerator #(
       .word(write_word),
       .strobe(write_strobe),
       .bank_enable(store_bank_enable),
-      .bank_address(store_bank_address),
-      .bank_request(store_bank_request),
-      .bank_granted(1'b1)
+      .bank_address(store_bank_address)
   );
   assign store_address =
       is_planes ? store_head[STPLN_ADDRESS_LSB+:32] : store_head[STVEC_ADDRESS_LSB+:32];
@@ -756,7 +754,7 @@ module accelerator #(
       .moving((m_axi_arvalid && m_axi_arready) || (m_axi_rvalid && m_axi_rready)
           || (m_axi_awvalid && m_axi_awready) || (m_axi_wvalid && m_axi_wready) || m_axi_bvalid
           || |begin_work || |leave || response_active || gather_active || alu_read
-          || bank_read_enable || load_bank_request || store_bank_request),
+          || bank_read_enable || |load_bank_request || |store_bank_enable),
       .opcode_fault,
       // fetch, store, ALU, gather, response, load
       .field_faults({field_fault, configuration_faults}),
@@ -793,6 +791,6 @@ module accelerator #(
   );
   // How far each engine came in the program: a trap leaves it to be read.
   event_counters #(.EVENTS(PLACES)) instructions_done (
-      .clock, .clear(clear_counters), .counted({leave, fetch_taken}), .counts(places)
+      .clock, .clear(clear_counters), .counted(reset ? '0 : {leave, fetch_taken}), .counts(places)
   );
 endmodule

@@ -67,22 +67,14 @@ module alu_engine #(
   localparam int PARAMETER_LINE_BITS = $clog2(OUTPUTS);
   localparam int RESIDUAL_LINE_BITS = $clog2(RESIDUAL_LINES);
   localparam int PLANE_LINE_BITS = $clog2(PLANE_LINES);
-  localparam int STAGES = 6;
+  localparam int STAGES = 11;  // the last one writes; see alu_lane.sv
   localparam int CHANNEL_BITS = $clog2(CHANNELS);
   localparam int VECTOR_LINE_BITS = $clog2(VECTOR_LINES);
 
-  localparam int PRODUCT_BITS = ACCUMULATOR_BITS + 17;  // with a 16-bit scale, and a bias added
-  localparam int WIDE_BITS = 48;
-
-  function automatic logic signed [31:0] saturate(input logic signed [WIDE_BITS-1:0] value);
-    saturate = value[31:0];
-    if (value[WIDE_BITS-1:31] != {(WIDE_BITS-31){value[WIDE_BITS-1]}})
-      saturate = {value[WIDE_BITS-1], {31{!value[WIDE_BITS-1]}}};
-  endfunction
-
   // Stage 0: which pixels of which output of which tile.
-  logic running;
+  logic running, started;
   logic [11:0] tiles_left;
+  logic [17:0] block_lines;  // vector lines of all tiles
   logic [9:0] group0;
   logic [ADDER_BITS-1:0] adder0;
   logic [TURN_BITS-1:0] turn0;
@@ -96,7 +88,6 @@ module alu_engine #(
   wire last_adder = adder0 == ADDER_BITS'(ADDERS - 1);
   wire last_of_tile = last_turn && last_adder && group0 + 10'd1 == groups;
   wire go = running && bank_ready;
-  wire [17:0] block_lines = 18'(tiles) * 18'(PIXELS);
   wire [16:0] vector0 = 17'(block0) + 17'(pixel0);
 
   // Lines past a memory's end.
@@ -104,7 +95,7 @@ module alu_engine #(
       || (go && residual && residual0 >= 13'(RESIDUAL_LINES))
       || (go && plane != 0 && plane0 >= 13'(PLANE_LINES))
       || (go && vector != 0 && vector0 + 17'(PIXELS) > 17'(VECTOR_LINES))
-      || (start && vector != 0 && block_lines > 18'(VECTOR_LINES));
+      || (started && vector != 0 && block_lines > 18'(VECTOR_LINES));
 
   assign read_enable = go;
   assign bank = bank0;
@@ -114,8 +105,10 @@ module alu_engine #(
   assign bank_done = go && last_of_tile;
 
   always_ff @(posedge clock) begin
+    started <= start && !reset;
     if (start) begin
       running <= 1'b1;
+      block_lines <= 18'(tiles) * 18'(PIXELS);
       tiles_left <= tiles;
       group0 <= '0;
       adder0 <= '0;
@@ -153,43 +146,38 @@ module alu_engine #(
     end
   end
 
-  // What travels beside the data: stage i is in element i - 1.
-  logic [STAGES-1:0] valid;
-  logic [TURN_BITS-1:0] turn[STAGES];
-  logic [CHANNEL_BITS-1:0] column[STAGES];
-  logic [$clog2(PLANE_LINES)-1:0] plane_at[STAGES];
-  logic [VECTOR_LINE_BITS-1:0] vector_at[STAGES];  // the line of the turn's first pixel
+  // What travels beside the data: stage i is in element i.
+  logic [STAGES:1] valid;
+  logic [TURN_BITS-1:0] turn[1:STAGES];
+  logic [CHANNEL_BITS-1:0] column[1:STAGES];
+  logic [PLANE_LINE_BITS-1:0] plane_at[1:STAGES];
+  logic [VECTOR_LINE_BITS-1:0] vector_at[1:STAGES];  // the line of the turn's first pixel
   logic [ADDER_BITS-1:0] adder1;
-  logic [127:0] given[STAGES-1];  // as seen from stage 2 on
-  logic [LANES*16-1:0] residuals1, residuals2, residuals3;
   always_ff @(posedge clock) begin
-    valid <= {valid[STAGES-2:0], go};
-    turn[0] <= turn0;
-    column[0] <= column0;
-    plane_at[0] <= PLANE_LINE_BITS'(plane0);
-    vector_at[0] <= VECTOR_LINE_BITS'(vector0 + 17'(turn0) * 17'(LANES));
+    valid <= {valid[STAGES-1:1], go};
+    turn[1] <= turn0;
+    column[1] <= column0;
+    plane_at[1] <= PLANE_LINE_BITS'(plane0);
+    vector_at[1] <= VECTOR_LINE_BITS'(vector0 + 17'(turn0) * 17'(LANES));
     adder1 <= adder0;
-    for (int i = 1; i < STAGES; i++) begin
+    for (int i = 2; i <= STAGES; i++) begin
       turn[i] <= turn[i-1];
       column[i] <= column[i-1];
       plane_at[i] <= plane_at[i-1];
       vector_at[i] <= vector_at[i-1];
     end
-    given[0] <= parameters;
-    for (int i = 1; i < STAGES - 1; i++) given[i] <= given[i-1];
-    residuals2 <= residuals1;
-    residuals3 <= residuals2;
     if (reset) valid <= '0;
   end
 
   // Stage 1: the accumulators and residuals of the turn's pixels.
-  logic [LANES*ACCUMULATOR_BITS-1:0] accumulators1;
+  logic [LANES*ACCUMULATOR_BITS-1:0] accumulators1, accumulators2;
+  logic [LANES*16-1:0] residuals1, residuals2;
   always_comb begin
     accumulators1 = '0;
     residuals1 = '0;
     for (int t = 0; t < TURNS; t++)
       for (int p = 0; p < LANES; p++)
-        if (turn[0] == TURN_BITS'(t) && t * LANES + p < PIXELS) begin
+        if (turn[1] == TURN_BITS'(t) && t * LANES + p < PIXELS) begin
           residuals1[p*16+:16] = residuals[((t*LANES+p)%PIXELS)*16+:16];
           for (int a = 0; a < ADDERS; a++)
             if (adder1 == ADDER_BITS'(a))
@@ -198,78 +186,65 @@ module alu_engine #(
         end
   end
 
+  // Parameters go with them, neutral ones for the steps that are not wanted.
+  logic [15:0] scale2;
+  logic [31:0] bias2;
+  logic [15:0] slope[2:7], low[2:9], high[2:9];
+  logic [31:0] threshold[2:10];
+  always_ff @(posedge clock) begin
+    accumulators2 <= accumulators1;
+    residuals2 <= residual ? residuals1 : '0;
+    scale2 <= affine ? parameters[15:0] : 16'd1;
+    bias2 <= affine ? parameters[63:32] : '0;
+    slope[2] <= prelu ? parameters[31:16] : 16'h4000;
+    threshold[2] <= parameters[95:64];
+    low[2] <= parameters[111:96];
+    high[2] <= parameters[127:112];
+    for (int i = 3; i <= 7; i++) slope[i] <= slope[i-1];
+    for (int i = 3; i <= 9; i++) low[i] <= low[i-1];
+    for (int i = 3; i <= 9; i++) high[i] <= high[i-1];
+    for (int i = 3; i <= 10; i++) threshold[i] <= threshold[i-1];
+  end
+
   logic [LANES*ACTIVATION_BITS-1:0] made;
   logic [LANES*32-1:0] plane_values;
   for (genvar p = 0; p < LANES; p++) begin : pixel
-    logic signed [ACCUMULATOR_BITS-1:0] accumulator;
-    logic signed [PRODUCT_BITS-1:0] product2;
-    logic signed [PRODUCT_BITS:0] doubled2, shifted2;
-    logic signed [31:0] value3, value4, value5, value6;
-    logic signed [WIDE_BITS-1:0] slope5;
-    logic signed [31:0] rectified, bounded;
-    wire signed [31:0] low = 32'($signed(given[3][111:96]));
-    wire signed [31:0] high = 32'($signed(given[3][127:112]));
-    assign accumulator = accumulators1[p*ACCUMULATOR_BITS+:ACCUMULATOR_BITS];
-    // Half of what is shifted out last is added: rounds to the nearest, halves upwards.
-    assign doubled2 = $signed({product2, 1'b0}) >>> shift;
-    assign shifted2 = (doubled2 + (PRODUCT_BITS + 1)'(1)) >>> 1;
-    always_ff @(posedge clock) begin
-      product2 <= affine
-          ? PRODUCT_BITS'(accumulator) * PRODUCT_BITS'($signed(parameters[15:0]))
-              + PRODUCT_BITS'($signed(parameters[63:32]))
-          : PRODUCT_BITS'(accumulator);
-      value3 <= affine ? saturate(WIDE_BITS'(shifted2)) : product2[31:0];
-      value4 <= residual
-          ? saturate(WIDE_BITS'(value3) + WIDE_BITS'($signed(residuals3[p*16+:16]))) : value3;
-      value5 <= value4;
-      slope5 <= WIDE_BITS'(value4) * WIDE_BITS'($signed(given[2][31:16])) + WIDE_BITS'('h2000);
-      value6 <= bounded;
-    end
-
-    always_comb begin
-      rectified = prelu && value5 < 0 ? saturate(slope5 >>> 14) : value5;
-      bounded = rectified;
-      if (clip && rectified < low) bounded = low;
-      if (clip && bounded > high) bounded = high;
-    end
-
-    // Stage 6: what is written.
-    localparam logic signed [31:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
-    logic signed [31:0] threshold;
-    logic signed [32:0] doubled, rounded;
-    logic signed [31:0] quantized;
-    always_comb begin
-      threshold = given[4][95:64];
-      doubled = $signed({value6, 1'b0}) >>> requantize;
-      rounded = (doubled + 33'sd1) >>> 1;
-      if (vector == 2'd1)
-        quantized = value6 > threshold ? 32'sd1 : value6 < threshold ? -32'sd1 : 32'sd0;
-      else if (rounded > 33'(LARGEST)) quantized = LARGEST;
-      else if (rounded < -33'(LARGEST) - 33'sd1) quantized = -LARGEST - 32'sd1;
-      else quantized = rounded[31:0];
-      made[p*ACTIVATION_BITS+:ACTIVATION_BITS] = quantized[ACTIVATION_BITS-1:0];
-      plane_values[p*32+:32] = value6;
-      if (plane == 2'd2) begin
-        if (value6 > 32'sd32767) plane_values[p*32+:32] = 32'sd32767;
-        if (value6 < -32'sd32768) plane_values[p*32+:32] = -32'sd32768;
-      end
-    end
+    alu_lane #(
+        .ACTIVATION_BITS(ACTIVATION_BITS), .ACCUMULATOR_BITS(ACCUMULATOR_BITS)
+    ) lane (
+        .clock,
+        .shift(affine ? shift : '0),
+        .clip,
+        .trunk(plane == 2'd2),
+        .sign(vector == 2'd1),
+        .requantize,
+        .accumulator(accumulators2[p*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
+        .residual(residuals2[p*16+:16]),
+        .scale(scale2),
+        .bias(bias2),
+        .slope(slope[7]),
+        .low(low[9]),
+        .high(high[9]),
+        .threshold(threshold[10]),
+        .plane_value(plane_values[p*32+:32]),
+        .activation(made[p*ACTIVATION_BITS+:ACTIVATION_BITS])
+    );
   end
 
-  wire written = valid[STAGES-1];
-  assign plane_address = plane_at[STAGES-1];
+  wire written = valid[STAGES];
+  assign plane_address = plane_at[STAGES];
   assign plane_data = {TURNS{plane_values}};
   for (genvar t = 0; t < TURNS; t++) begin : plane_field
-    assign plane_enable[t] = written && plane != 0 && turn[STAGES-1] == TURN_BITS'(t);
+    assign plane_enable[t] = written && plane != 0 && turn[STAGES] == TURN_BITS'(t);
   end
 
   // Pixel i of the turn goes into bank (first line + i) mod LANES. With its first channel, a line's
   // other fields are cleared.
-  wire [VECTOR_LINE_BITS-1:0] first_line = vector_at[STAGES-1];
-  wire first_channel = column[STAGES-1] == '0;
+  wire [VECTOR_LINE_BITS-1:0] first_line = vector_at[STAGES];
+  wire first_channel = column[STAGES] == '0;
   for (genvar b = 0; b < LANES; b++) begin : vector_bank
     wire [BANK_BITS-1:0] pixel_of_turn = BANK_BITS'(b) - first_line[BANK_BITS-1:0];
-    wire exists = 32'(turn[STAGES-1]) * LANES + 32'(pixel_of_turn) < PIXELS;
+    wire exists = 32'(turn[STAGES]) * LANES + 32'(pixel_of_turn) < PIXELS;
     wire enable = written && vector != 0 && exists;
     logic [ACTIVATION_BITS-1:0] value;
     always_comb begin
@@ -281,7 +256,7 @@ module alu_engine #(
     assign vector_address[b*BANK_LINE_BITS+:BANK_LINE_BITS] = line[VECTOR_LINE_BITS-1:BANK_BITS];
     for (genvar c = 0; c < CHANNELS; c++) begin : field
       assign vector_enable[b*CHANNELS+c] =
-          enable && (first_channel || column[STAGES-1] == CHANNEL_BITS'(c));
+          enable && (first_channel || column[STAGES] == CHANNEL_BITS'(c));
       assign vector_data[(b*CHANNELS+c)*ACTIVATION_BITS+:ACTIVATION_BITS] =
           c == 0 || !first_channel ? value : '0;
     end

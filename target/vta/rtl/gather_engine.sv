@@ -1,8 +1,8 @@
 // Adds to each output's accumulators the responses that its indices pick.
 //
-// Stage 0 names an index line, stage 1 has it and picks (from the response file, or, in binary
-// convolutions, what the adder trees make of the kernels in the line), stage 2 adds up the
-// channels, stage 3 adds the sums to the accumulators.
+// Stage 0 names an index line, stage 1 has it. In stage 3 responses are there: picked from the
+// response file or, in binary convolutions, what the adder trees made of the kernels in the line
+// since stage 2. Stages 4 and 5 add up the channels, stage 6 adds the sums to the accumulators.
 module gather_engine #(
     parameter int PIXELS = 14,
     parameter int CHANNELS = 32,
@@ -53,7 +53,7 @@ module gather_engine #(
     output logic [ADDERS*CHANNELS*KERNEL_BITS-1:0]        file_kernels,
     input  logic [ADDERS*CHANNELS*PIXELS*RESPONSE_BITS-1:0] file_data,
 
-    // Driving the lanes in binary convolutions.
+    // Driving the lanes in binary convolutions; they answer in the next cycle.
     output logic                                    drives_lanes,
     output logic                                    window_slot,
     output logic [TURN_BITS-1:0]                    turn,
@@ -137,116 +137,123 @@ module gather_engine #(
     end
   end
 
-  // Stage 1: what belongs to the index line that has arrived.
-  logic valid1, first1, filled1, file_slot1, binary_slot1, bank1;
-  logic [GROUP_BITS-1:0] group1;
-  logic [ADDER_BITS-1:0] adder1;
-  logic [TURN_BITS-1:0] turn1;
+  // What travels beside the data: stage i is in element i.
+  localparam int STAGES = 6;
+  logic [STAGES:1] valid, first, filled, banks;
+  logic [GROUP_BITS-1:0] group[1:STAGES];
+  logic [ADDER_BITS-1:0] adder[1:STAGES-1];
+  logic [TURN_BITS-1:0] turns[1:STAGES-1];
+  logic [3:1] file_slots;
+  logic [2:1] window_slots;
   always_ff @(posedge clock) begin
-    valid1 <= go && !reset;
-    first1 <= block0 == '0;
-    filled1 <= last_of_tile;
-    file_slot1 <= file_slot0;
-    binary_slot1 <= window_head;
-    bank1 <= bank0;
-    group1 <= GROUP_BITS'(group0);
-    adder1 <= adder0;
-    turn1 <= turn0;
+    valid <= {valid[STAGES-1:1], go};
+    first <= {first[STAGES-1:1], block0 == '0};
+    filled <= {filled[STAGES-1:1], last_of_tile};
+    banks <= {banks[STAGES-1:1], bank0};
+    file_slots <= {file_slots[2:1], file_slot0};
+    window_slots <= {window_slots[1], window_head};
+    group[1] <= GROUP_BITS'(group0);
+    adder[1] <= adder0;
+    turns[1] <= turn0;
+    for (int i = 2; i <= STAGES; i++) group[i] <= group[i-1];
+    for (int i = 2; i < STAGES; i++) begin
+      adder[i] <= adder[i-1];
+      turns[i] <= turns[i-1];
+    end
+    if (reset) valid <= '0;
   end
-  assign file_slot = file_slot1;
-  assign drives_lanes = valid1 && binary;
-  assign window_slot = binary_slot1;
-  assign turn = turn1;
 
+  // The index bits that say which kernel; those above them say that it is subtracted.
+  logic [INDEX_BITS-1:0] kernel_bits;
+  always_ff @(posedge clock)
+    if (start) kernel_bits <= sign != 0 ? ~({INDEX_BITS{1'b1}} << (sign - 4'd1)) : '1;
+
+  // Stage 1: the index line has arrived.
   logic [INDEX_BITS-1:0] index[ADDERS*CHANNELS];
   logic [ADDERS*CHANNELS-1:0] negate1;
+  logic [9*CHANNELS-1:0] kernels1;
+  logic [ADDERS*CHANNELS*KERNEL_BITS-1:0] file_kernels1;
   always_comb begin
     for (int i = 0; i < ADDERS * CHANNELS; i++) begin
-      logic [INDEX_BITS-1:0] low;
       for (int b = 0; b < INDEX_BITS; b++) index[i][b] = index_line[b*ADDERS*CHANNELS+i];
-      negate1[i] = sign != 0 && !binary && |(index[i] >> (sign - 4'd1));
-      low = sign != 0 ? index[i] & ~({INDEX_BITS{1'b1}} << (sign - 4'd1)) : index[i];
-      file_kernels[i*KERNEL_BITS+:KERNEL_BITS] = KERNEL_BITS'(low);
+      file_kernels1[i*KERNEL_BITS+:KERNEL_BITS] = KERNEL_BITS'(index[i] & kernel_bits);
     end
     for (int c = 0; c < CHANNELS; c++)
-      kernels[9*c+:9] = 9'(index[32'(adder1)*CHANNELS+c]);
-  end
-
-  // Stage 2: what was picked, channels side by side for each adder and pixel.
-  logic valid2, first2, filled2, bank2;
-  logic [GROUP_BITS-1:0] group2;
-  logic [ADDERS-1:0] adder_enable2;
-  logic [PIXELS-1:0] pixel_enable2;
-  logic [ADDERS*CHANNELS-1:0] negate2;
-  logic [ADDERS*PIXELS*CHANNELS*RESPONSE_BITS-1:0] picked2;
-  always_ff @(posedge clock) begin
-    valid2 <= valid1;
-    first2 <= first1;
-    filled2 <= filled1;
-    bank2 <= bank1;
-    group2 <= group1;
+      kernels1[9*c+:9] = 9'(index[32'(adder[1])*CHANNELS+c]);
     // The trees' responses lack the sign of tap 0.
     for (int a = 0; a < ADDERS; a++)
       for (int c = 0; c < CHANNELS; c++)
-        negate2[a*CHANNELS+c] <= BINARY && binary ? !kernels[9*c] : negate1[a*CHANNELS+c];
-    for (int a = 0; a < ADDERS; a++) adder_enable2[a] <= !binary || adder1 == ADDER_BITS'(a);
-    for (int p = 0; p < PIXELS; p++)
-      pixel_enable2[p] <= !binary || turn1 == TURN_BITS'(p / TREES);
+        negate1[a*CHANNELS+c] = BINARY && binary
+            ? !kernels1[9*c] : |(index[a*CHANNELS+c] & ~kernel_bits);
+  end
+
+  // Stages 2 and 3: the lanes work; the response file answers in the third.
+  logic [ADDERS*CHANNELS-1:0] negate2, negate3;
+  logic [ADDERS*CHANNELS*KERNEL_BITS-1:0] file_kernels2;
+  always_ff @(posedge clock) begin
+    kernels <= kernels1;
+    {negate3, negate2} <= {negate2, negate1};
+    {file_kernels, file_kernels2} <= {file_kernels2, file_kernels1};
+  end
+  assign drives_lanes = valid[2] && binary;
+  assign window_slot = window_slots[2];
+  assign turn = turns[2];
+  assign file_slot = file_slots[3];
+
+  // Stages 4 and 5: what was picked, channels side by side for each adder and pixel; its sums.
+  logic [ADDERS*CHANNELS-1:0] negate4;
+  logic [ADDERS-1:0] negate5, negate6;  // of the sums: they lack the sign of channel 0
+  logic [ADDERS*PIXELS*CHANNELS*RESPONSE_BITS-1:0] picked4;
+  logic [ADDERS*PIXELS*SUM_BITS-1:0] sum5, sum6;
+  always_ff @(posedge clock) begin
     for (int a = 0; a < ADDERS; a++)
       for (int p = 0; p < PIXELS; p++)
         for (int c = 0; c < CHANNELS; c++)
-          picked2[((a*PIXELS+p)*CHANNELS+c)*RESPONSE_BITS+:RESPONSE_BITS] <= BINARY && binary
+          picked4[((a*PIXELS+p)*CHANNELS+c)*RESPONSE_BITS+:RESPONSE_BITS] <= BINARY && binary
               ? tree_responses[(c*TREES+p%TREES)*RESPONSE_BITS+:RESPONSE_BITS]
               : file_data[((a*CHANNELS+c)*PIXELS+p)*RESPONSE_BITS+:RESPONSE_BITS];
+    negate4 <= negate3;
+    for (int a = 0; a < ADDERS; a++) negate5[a] <= negate4[a*CHANNELS];
+    negate6 <= negate5;
+    sum6 <= sum5;
   end
-
-  // Stage 3: sums over the channels; the accumulators have been read.
-  logic valid3, first3, filled3, bank3;
-  logic [GROUP_BITS-1:0] group3;
-  logic [ADDERS*PIXELS-1:0] enable3;
-  logic [ADDERS*PIXELS*SUM_BITS-1:0] sum2, sum3;
-  logic [ADDERS-1:0] negate3;  // the sums lack the sign of channel 0
-  for (genvar a = 0; a < ADDERS; a++) begin : adder
+  for (genvar a = 0; a < ADDERS; a++) begin : adder_of
     for (genvar p = 0; p < PIXELS; p++) begin : pixel
       channel_tree #(
           .CHANNELS(CHANNELS),
           .RESPONSE_BITS(RESPONSE_BITS),
           .SUM_BITS(SUM_BITS)
       ) tree (
-          .responses(picked2[(a*PIXELS+p)*CHANNELS*RESPONSE_BITS+:CHANNELS*RESPONSE_BITS]),
-          .negate(negate2[a*CHANNELS+:CHANNELS]),
-          .sum(sum2[(a*PIXELS+p)*SUM_BITS+:SUM_BITS])
+          .clock,
+          .responses(picked4[(a*PIXELS+p)*CHANNELS*RESPONSE_BITS+:CHANNELS*RESPONSE_BITS]),
+          .negate(negate4[a*CHANNELS+:CHANNELS]),
+          .sum(sum5[(a*PIXELS+p)*SUM_BITS+:SUM_BITS])
       );
     end
   end
-  assign read_enable = valid2;
-  assign bank = bank2;
-  assign read_group = group2;
-  always_ff @(posedge clock) begin
-    valid3 <= valid2;
-    first3 <= first2;
-    filled3 <= filled2;
-    bank3 <= bank2;
-    group3 <= group2;
-    sum3 <= sum2;
-    for (int a = 0; a < ADDERS; a++) negate3[a] <= negate2[a*CHANNELS];
+
+  // Stage 6: the accumulators have been read.
+  logic [ADDERS*PIXELS-1:0] enable6;
+  assign read_enable = valid[5];
+  assign bank = banks[5];
+  assign read_group = group[5];
+  always_ff @(posedge clock)
     for (int a = 0; a < ADDERS; a++)
       for (int p = 0; p < PIXELS; p++)
-        enable3[a*PIXELS+p] <= adder_enable2[a] && pixel_enable2[p];
-  end
-
-  assign write_enable = valid3 ? enable3 : '0;
-  assign write_bank = bank3;
-  assign write_group = group3;
+        enable6[a*PIXELS+p] <= valid[5] && !reset && (!binary
+            || (adder[5] == ADDER_BITS'(a) && turns[5] == TURN_BITS'(p / TREES)));
+  assign write_enable = enable6;
+  assign write_bank = banks[6];
+  assign write_group = group[6];
   for (genvar i = 0; i < ADDERS * PIXELS; i++) begin : accumulator
     logic [ACCUMULATOR_BITS:0] total;
     signed_sum #(.BITS(ACCUMULATOR_BITS)) add (
-        .a(first3 ? '0 : read_data[i*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
-        .b(ACCUMULATOR_BITS'($signed(sum3[i*SUM_BITS+:SUM_BITS]))), .negate(negate3[i/PIXELS]),
+        .a(first[6] ? '0 : read_data[i*ACCUMULATOR_BITS+:ACCUMULATOR_BITS]),
+        .b(ACCUMULATOR_BITS'($signed(sum6[i*SUM_BITS+:SUM_BITS]))), .negate(negate6[i/PIXELS]),
         .sum(total)
     );
     assign write_data[i*ACCUMULATOR_BITS+:ACCUMULATOR_BITS] = total[ACCUMULATOR_BITS-1:0];
   end
-  assign bank_filled = valid3 && filled3;
-  assign idle = !running && !valid1 && !valid2 && !valid3;
+  assign bank_filled = valid[6] && filled[6];
+  assign idle = !running && valid == '0;
 endmodule

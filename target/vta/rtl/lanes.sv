@@ -25,7 +25,7 @@ module lanes #(
     input  logic                                    part,
     input  logic [TURN_BITS-1:0]                    turn,
     input  logic [9*CHANNELS-1:0]                   kernels,
-    // Of channel c and tree t: response c * TREES + t, in the same cycle; to be negated where tap 0
+    // Of channel c and tree t: response c * TREES + t, in the next cycle; to be negated where tap 0
     // of the kernel is 0.
     output logic [CHANNELS*TREES*RESPONSE_BITS-1:0] responses
 );
@@ -70,6 +70,7 @@ module lanes #(
           .ACTIVATION_BITS(ACTIVATION_BITS),
           .RESPONSE_BITS  (RESPONSE_BITS)
       ) sum (
+          .clock,
           .window(channel_window),
           .kernel(kernels[c*9+:9]),
           .response(responses[(c*TREES+t)*RESPONSE_BITS+:RESPONSE_BITS])

@@ -45,11 +45,10 @@ module load_engine #(
     output logic                   word_ready,
     input  logic [BUS_BYTES*8-1:0] word,
 
-    output logic [3:0]             bank_enable,
+    output logic [3:0]             bank_request,  // wants the write port of this bank
+    input  logic                   bank_granted,
     output logic [LINE_BITS-1:0]   bank_address,
     output logic [VECTOR_BITS-1:0] bank_data,
-    output logic                   bank_request,  // wants the banks' write port
-    input  logic                   bank_granted,
 
     output logic                              subset_enable,
     output logic [$clog2(SUBSET_LINES)-1:0]   subset_address,
@@ -112,7 +111,8 @@ module load_engine #(
   logic [15:0] subset_unit;
   logic [PLANE_BITS-1:0] plane_unit;
   logic [RESIDUAL_BYTES*8-1:0] residual_unit;
-  assign bank_request = filling && valid[ACTIVATION];
+  wire has_vector = filling && valid[ACTIVATION];
+  assign bank_request = has_vector ? 4'b1 << bank : '0;
   wire accept = kind != 3'(ACTIVATION) || bank_granted;
   assign word_ready = filling && ready[kind];
 
@@ -146,7 +146,6 @@ module load_engine #(
 
   // Where a unit goes.
   wire [13:0] vector_line = row_line + 14'(column);
-  assign bank_enable = bank_request && bank_granted ? 4'b1 << bank : '0;
   assign bank_address = LINE_BITS'(vector_line);
   assign subset_enable = filling && valid[SUBSET];
   assign subset_address = SUBSET_LINE_BITS'(at);
@@ -175,7 +174,7 @@ module load_engine #(
       default: depth = 21'(RESIDUAL_LINES);
     endcase
   assign address_fault = (start && !activations && beyond > depth)
-      || (bank_request && vector_line >= 14'(ACTIVATION_LINES));
+      || (has_vector && vector_line >= 14'(ACTIVATION_LINES));
 
   wire [23:0] first_units = activations ? 24'(20'(rows) * 20'(width))
       : memory == 2'(INDEX) ? 24'(count) * 24'(planes) : 24'(count);

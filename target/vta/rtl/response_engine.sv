@@ -39,7 +39,7 @@ module response_engine #(
     output logic slot_taken,
     output logic slot_filled,
 
-    // Driving the lanes.
+    // Driving the lanes, which answer in the next cycle.
     output logic                                    window_slot,
     output logic                                    part,
     output logic [TURN_BITS-1:0]                    turn,
@@ -53,15 +53,16 @@ module response_engine #(
     output logic [KERNEL_BITS-1:0]                  file_kernel,
     output logic [CHANNELS*TREES*RESPONSE_BITS-1:0] file_data
 );
-  // Stage 0 names a kernel, stage 1 has it and adds it up, stage 2 writes.
+  // Stage 0 names a kernel, stage 1 has it, in stages 2 and 3 the trees add it up, stage 4 writes.
   logic running;
   logic [ 7:0] block0;
   logic [15:0] left;  // pixels of this tile and those after it
-  logic [KERNEL_BITS-1:0] k0, k1;
-  logic [TURN_BITS-1:0] turn0, turn1;
-  logic part0, part1;
-  logic valid1, last1;
-  logic file_slot0, file_slot1;
+  logic [KERNEL_BITS-1:0] k0, k1, k2, k3;
+  logic [TURN_BITS-1:0] turn0, turn1, turn2, turn3;
+  logic part0, part1, part2, part3;
+  logic valid1, valid2, valid3, last1;
+  logic window_slot1, file_slot0, file_slot1, file_slot2, file_slot3;
+  logic negate3;
 
   wire go = running && window_ready && slot_free;
   wire last_part = part0 == paired;
@@ -73,21 +74,20 @@ module response_engine #(
   assign active = go;
   assign subset_enable = go;
   assign subset_address = SUBSET_BITS'(subset + (part0 ? kernels : 8'd0) + 8'(k0));
-  assign part = part1;
-  assign turn = turn1;
-  assign kernel = subset_kernel;
-  assign slot_filled = valid1 && last1;  // written in the next cycle, read in the one after
+  assign part = part2;
+  assign turn = turn2;
+  assign slot_filled = valid1 && last1;  // written three cycles later, read in the one after
   assign window_taken = go && last0;
   assign slot_taken = go && last0;
-  assign idle = !running && !valid1 && !file_enable;
+  assign idle = !running && !valid1 && !valid2 && !valid3 && !file_enable;
 
   // The first part of paired units is waiting in the output register.
   logic [CHANNELS*TREES*RESPONSE_BITS-1:0] total;
   for (genvar i = 0; i < CHANNELS * TREES; i++) begin : tree
     logic [RESPONSE_BITS:0] sum;
     signed_sum #(.BITS(RESPONSE_BITS)) add (
-        .a(part1 ? file_data[i*RESPONSE_BITS+:RESPONSE_BITS] : '0),
-        .b(responses[i*RESPONSE_BITS+:RESPONSE_BITS]), .negate(!subset_kernel[0]), .sum(sum)
+        .a(part3 ? file_data[i*RESPONSE_BITS+:RESPONSE_BITS] : '0),
+        .b(responses[i*RESPONSE_BITS+:RESPONSE_BITS]), .negate(negate3), .sum(sum)
     );
     assign total[i*RESPONSE_BITS+:RESPONSE_BITS] = sum[RESPONSE_BITS-1:0];
   end
@@ -112,22 +112,24 @@ module response_engine #(
         if (last_block && left <= 16'(PIXELS)) running <= 1'b0;
       end
     end
-    valid1 <= go;
+    {valid3, valid2, valid1} <= {valid2, valid1, go};
     last1 <= last0;
-    k1 <= k0;
-    turn1 <= turn0;
-    part1 <= part0;
-    window_slot <= window_head;
-    file_slot1 <= file_slot0;
-    file_slot <= file_slot1;
+    {k3, k2, k1} <= {k2, k1, k0};
+    {turn3, turn2, turn1} <= {turn2, turn1, turn0};
+    {part3, part2, part1} <= {part2, part1, part0};
+    {window_slot, window_slot1} <= {window_slot1, window_head};
+    {file_slot3, file_slot2, file_slot1} <= {file_slot2, file_slot1, file_slot0};
+    kernel <= subset_kernel;
+    negate3 <= !kernel[0];
 
-    file_enable <= valid1 && part1 == paired;
-    file_turn <= turn1;
-    file_kernel <= k1;
-    if (valid1) file_data <= total;
+    file_enable <= valid3 && part3 == paired;
+    file_slot <= file_slot3;
+    file_turn <= turn3;
+    file_kernel <= k3;
+    if (valid3) file_data <= total;
     if (reset) begin
       running <= 1'b0;
-      valid1 <= 1'b0;
+      {valid3, valid2, valid1} <= '0;
       file_enable <= 1'b0;
       file_slot0 <= 1'b0;
     end

@@ -44,9 +44,7 @@ module store_engine #(
     output logic [BUS_BYTES-1:0]   strobe,
 
     output logic [3:0]           bank_enable,
-    output logic [LINE_BITS-1:0] bank_address,
-    output logic                 bank_request,
-    input  logic                 bank_granted
+    output logic [LINE_BITS-1:0] bank_address
 );
   localparam int PLANE_LINE_BITS = $clog2(PLANE_LINES);
   localparam int VECTOR_LINE_BITS = $clog2(VECTOR_LINES);
@@ -54,8 +52,8 @@ module store_engine #(
   localparam int WIDE_BYTES = 1 << $clog2(4 * PIXELS);
   localparam int NARROW_BYTES = 1 << $clog2(2 * PIXELS);
 
-  // The first line is read, then each line while the one before it is sent. An instruction is done
-  // when the writer has its last word, not when memory has.
+  // The first line is read and the instruction checked, then each line is read while the one before
+  // it is sent. An instruction is done when the writer has its last word, not when memory has.
   typedef enum logic [1:0] {
     IDLE,
     READ,
@@ -68,11 +66,13 @@ module store_engine #(
   logic [7:0] blocks_left;
   logic [9:0] row, column;
   logic [13:0] target, row_target;
+  logic [13:0] lines_above;  // from a block's first line in the banks to its first row
+  logic [21:0] span;         // vector lines from the first block to the last
 
   logic [31:0] bytes;
   assign bytes = planes ? (trunk ? 32'(count) * NARROW_BYTES : 32'(count) * WIDE_BYTES)
       : 32'(count) * VECTOR_BYTES;
-  assign writer_start = start && !keep && !address_fault;
+  assign writer_start = state == READ && !keep && !address_fault;
   assign writer_words = 24'((bytes + BUS_BYTES - 1) / BUS_BYTES);
   assign idle = state == IDLE;
 
@@ -82,7 +82,7 @@ module store_engine #(
   wire [13:0] at_next = last ? block_at + block_lines : at + 14'd1;
   wire step;
   assign read_enable = state == READ || step;
-  wire [13:0] read_at = state == READ ? at : at_next;  // checked: less than the depth
+  wire [13:0] read_at = state == READ ? at : at_next;  // checked before it is sent
   assign plane_address = PLANE_LINE_BITS'(read_at);
   assign vector_address = VECTOR_LINE_BITS'(read_at);
   logic [NARROW_BYTES*8-1:0] narrow;
@@ -123,23 +123,22 @@ module store_engine #(
     end
   end
 
-  assign bank_request = sending && keep;
-  assign bank_enable = bank_request && bank_granted ? 4'b1 << row[1:0] : '0;
+  wire keeping = sending && keep;
+  assign bank_enable = keeping ? 4'b1 << row[1:0] : '0;
   wire [13:0] bank_line = row_target + 14'(column);
   assign bank_address = LINE_BITS'(bank_line);
 
   wire [2:0] ready = unit_ready & chosen;
-  assign step = sending && (keep ? bank_granted : |ready);
+  assign step = sending && (keep || |ready);
 
-  wire [24:0] beyond = keep
-      ? 25'(line) + 25'(blocks - 8'd1) * 25'(block_lines) + 25'(count) : 25'(line) + 25'(count);
-  assign address_fault = (start && beyond > 25'(planes ? PLANE_LINES : VECTOR_LINES))
-      || (bank_request && bank_line >= 14'(ACTIVATION_LINES));
+  wire [24:0] beyond = 25'(line) + 25'(span) + 25'(count);
+  assign address_fault = (state == READ && beyond > 25'(planes ? PLANE_LINES : VECTOR_LINES))
+      || (keeping && bank_line >= 14'(ACTIVATION_LINES));
 
   always_ff @(posedge clock) begin
     case (state)
       IDLE:
-      if (start && !address_fault) begin
+      if (start) begin
         at <= line;
         block_at <= line;
         left <= count;
@@ -147,10 +146,14 @@ module store_engine #(
         row <= first_row;
         column <= '0;
         target <= destination;
-        row_target <= destination + 14'(24'(first_row[9:2]) * 24'(width));
+        lines_above <= 14'(first_row[9:2]) * 14'(width);
+        span <= keep ? 22'(blocks - 8'd1) * 22'(block_lines) : '0;
         state <= READ;
       end
-      READ: state <= SEND;
+      READ: begin
+        row_target <= target + lines_above;
+        state <= address_fault ? IDLE : SEND;
+      end
       SEND:
       if (step) begin
         at <= at_next;
@@ -168,7 +171,7 @@ module store_engine #(
           row <= first_row;
           column <= '0;
           target <= target + pitch;
-          row_target <= target + pitch + 14'(24'(first_row[9:2]) * 24'(width));
+          row_target <= target + pitch + lines_above;
           if (blocks_left == 8'd1) state <= IDLE;
         end
       end

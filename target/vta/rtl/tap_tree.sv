@@ -1,4 +1,5 @@
-// The response of one window but for its sign: nine activations, each added or subtracted.
+// The response of one window but for its sign: nine activations, each added or subtracted. It is
+// there one cycle after window and kernel.
 //
 // Of two numbers with signs, the first sign is left out and the second one is relative to it; what
 // is left out in the end is the sign of tap 0. So a change of sign costs no adder of its own.
@@ -6,6 +7,7 @@ module tap_tree #(
     parameter int ACTIVATION_BITS = 8,
     parameter int RESPONSE_BITS = 13
 ) (
+    input  logic                            clock,
     input  logic [9*ACTIVATION_BITS-1:0]    window,
     input  logic [8:0]                      kernel,
     output logic signed [RESPONSE_BITS-1:0] response  // to be negated where kernel[0] is 0
@@ -24,19 +26,30 @@ module tap_tree #(
         .sum(pair[i])
     );
   end
-  logic signed [BITS+1:0] four[2];
+  logic signed [BITS+1:0] four[2], four_q[2];
   for (genvar i = 0; i < 2; i++) begin : fours
     signed_sum #(.BITS(BITS + 1)) adder (
         .a(pair[2*i]), .b(pair[2*i+1]), .negate(kernel[4*i] ^ kernel[4*i+2]), .sum(four[i])
     );
   end
+
+  // Half of the way.
+  logic signed [BITS-1:0] ninth_q;
+  logic negate_second_q, negate_ninth_q;
+  always_ff @(posedge clock) begin
+    for (int i = 0; i < 2; i++) four_q[i] <= four[i];
+    ninth_q <= activation[8];
+    negate_second_q <= kernel[0] ^ kernel[4];
+    negate_ninth_q <= kernel[0] ^ kernel[8];
+  end
+
   logic signed [BITS+2:0] eight;
   signed_sum #(.BITS(BITS + 2)) sum_of_eight (
-      .a(four[0]), .b(four[1]), .negate(kernel[0] ^ kernel[4]), .sum(eight)
+      .a(four_q[0]), .b(four_q[1]), .negate(negate_second_q), .sum(eight)
   );
   logic signed [BITS+3:0] nine;
   signed_sum #(.BITS(BITS + 3)) sum_of_nine (
-      .a(eight), .b((BITS + 3)'(activation[8])), .negate(kernel[0] ^ kernel[8]), .sum(nine)
+      .a(eight), .b((BITS + 3)'(ninth_q)), .negate(negate_ninth_q), .sum(nine)
   );
   assign response = RESPONSE_BITS'(nine);
 endmodule

@@ -76,7 +76,10 @@ module window_loader #(
   logic [9:0] y, x;
   logic [LANE_BITS-1:0] lane, length;
   logic dead;  // lanes past the run's last pixel: their windows are zero
-  logic [13:0] planned_line[3];
+  // Where its first window begins in the image; the activation line of that column in row 0, and
+  // the lines between row 0 and the window's first row.
+  logic signed [12:0] top, window_left;
+  logic [13:0] first_line, lines_above;
 
   wire [LANE_BITS-1:0] live = left < 16'(PIXELS) ? LANE_BITS'(left) : LANE_BITS'(PIXELS);
   wire [9:0] row_left = out_width - x;
@@ -87,10 +90,6 @@ module window_loader #(
   wire row_goes_on = !dead && 10'(length) != row_left;
   wire [9:0] y_next = row_goes_on ? y : y + 1'b1;
   wire [9:0] x_next = row_goes_on ? x + 10'(length) : '0;
-
-  // Signed positions in the image, of the segment's first window.
-  wire signed [12:0] top = 13'(stride_two ? {y, 1'b0} : {1'b0, y}) - 13'(pad_top);
-  wire signed [12:0] window_left = 13'(stride_two ? {x, 1'b0} : {1'b0, x}) - 13'(pad_left);
 
   wire opens_block = lane == '0 && !part;
   wire take;  // the walker takes the segment on offer
@@ -115,12 +114,13 @@ module window_loader #(
         // A dead segment covers all lanes that are left; its columns are zero whatever is read.
         if (dead) length <= LANE_BITS'(PIXELS) - lane;
         else length <= 10'(tile_left) < row_left ? tile_left : LANE_BITS'(row_left);
+        top <= 13'(stride_two ? {y, 1'b0} : {1'b0, y}) - 13'(pad_top);
+        window_left <= 13'(stride_two ? {x, 1'b0} : {1'b0, x}) - 13'(pad_left);
         state <= ROWS;
       end
       ROWS: begin
-        for (int r = 0; r < 3; r++)
-          planned_line[r] <= source_line
-              + 14'(24'(14'((top + 13'(r)) >>> 2)) * 24'(width));
+        first_line <= source_line + 14'(window_left);
+        lines_above <= 14'(top >>> 2) * 14'(width);
         state <= OFFER;
       end
       OFFER:
@@ -158,18 +158,22 @@ module window_loader #(
   end
 
   // ---------------------------------------------------------------- walker
+  // Row r of the windows is row `top + r` of the image, in bank `(top + r) % 4`.
   logic walking, slot;
-  logic walked_part, walked_dead, walked_closes;
-  logic signed [12:0] walked_top, walked_left;
+  logic walked_part, walked_closes;
+  logic signed [12:0] image_x;
+  logic [2:0] row_exists;  // it is read, and not above or below the image
+  logic [1:0] row_bank[3];
   logic [13:0] row_line[3];
   logic [LANE_BITS-1:0] walked_lane, walked_length;
   logic [COLUMN_BITS-1:0] column, last_column;
   logic [2:0] tap;  // column mode: which of the eight blocks
 
   wire last_of_segment = column == last_column && (!column_mode || tap == 3'd7);
+  wire [1:0] column_step = column_mode && stride_two ? 2'd2 : 2'd1;
   assign take = state == OFFER && (!walking || last_of_segment) && (!opens_block || slot_free);
   assign slot_taken = take && opens_block;
-  // The last column's windows are written in the next cycle; nobody reads them before the third.
+  // The last column's windows are written two cycles later; nobody reads them before the fourth.
   assign slot_filled = walking && last_of_segment && walked_closes;
   assign idle = state == IDLE && !walking;
 
@@ -181,7 +185,9 @@ module window_loader #(
       end else begin
         tap <= '0;
         column <= column + 1'b1;
-        if (column_mode) row_line[0] <= row_line[0] - 14'(7 * pitch);
+        image_x <= image_x + 13'(column_step);
+        for (int r = 0; r < 3; r++) row_line[r] <= row_line[r] + 14'd1;
+        if (column_mode) row_line[0] <= row_line[0] + 14'(column_step) - 14'(7 * pitch);
       end
       if (last_of_segment) walking <= 1'b0;
     end
@@ -189,13 +195,17 @@ module window_loader #(
     if (take) begin
       walking <= 1'b1;
       walked_part <= part;
-      walked_dead <= dead;
       walked_closes <= closes_block;
-      walked_top <= top;
-      walked_left <= window_left;
       walked_lane <= lane;
       walked_length <= length;
-      for (int r = 0; r < 3; r++) row_line[r] <= planned_line[r];
+      image_x <= window_left;
+      for (int r = 0; r < 3; r++) begin
+        row_exists[r] <= !dead && (r == 0 || !column_mode) && top + 13'(r) >= 0
+            && top + 13'(r) < 13'(height);
+        row_bank[r] <= top[1:0] + 2'(r);
+        // The rows of a bank are four apart: with the carry begins the next line of rows.
+        row_line[r] <= first_line + lines_above + (3'(top[1:0]) + 3'(r) > 3'd3 ? 14'(width) : '0);
+      end
       column <= '0;
       tap <= '0;
       if (column_mode) last_column <= COLUMN_BITS'(length) - 1'b1;
@@ -208,83 +218,77 @@ module window_loader #(
     end
   end
 
-  wire signed [12:0] image_x = column_mode && stride_two
-      ? walked_left + 13'({column, 1'b0}) : walked_left + 13'(column);
   wire inside_x = image_x >= 0 && image_x < 13'(width);
-  wire [2:0] row_used = column_mode ? 3'b001 : 3'b111;
-  logic signed [12:0] row_y[3];
-  logic [2:0] row_inside;
-  logic [13:0] row_address[3];
-  always_comb
-    for (int r = 0; r < 3; r++) begin
-      row_y[r] = walked_top + 13'(r);
-      row_inside[r] = walking && !walked_dead && row_used[r] && inside_x && row_y[r] >= 0
-          && row_y[r] < 13'(height);
-      row_address[r] = row_line[r] + 14'(image_x);
-    end
-
-  assign bank_enable = walking && !walked_dead;
+  wire [2:0] row_read = walking && inside_x ? row_exists : '0;
+  assign bank_enable = walking;
   always_comb begin
     bank_address = '0;
     address_fault = 1'b0;
     for (int r = 0; r < 3; r++)
-      if (row_inside[r]) begin
-        bank_address[row_y[r][1:0]*LINE_BITS+:LINE_BITS] = LINE_BITS'(row_address[r]);
-        if (row_address[r] >= 14'(ACTIVATION_LINES)) address_fault = 1'b1;
+      if (row_read[r]) begin
+        bank_address[row_bank[r]*LINE_BITS+:LINE_BITS] = LINE_BITS'(row_line[r]);
+        if (row_line[r] >= 14'(ACTIVATION_LINES)) address_fault = 1'b1;
       end
   end
 
   // ---------------------------------------------------------------- windows
-  // What the data of the next cycle is for.
-  logic reading_q;
-  logic [2:0] row_inside_q;
-  logic [1:0] row_bank_q[3];
-  logic [LANE_BITS-1:0] lane_q, length_q;
-  logic [COLUMN_BITS-1:0] column_q;
-  logic [2:0] tap_q;
+  // The next cycle: the banks answer.
+  logic reading1, slot1, part1;
+  logic [2:0] row_read1;
+  logic [1:0] row_bank1[3];
+  logic [LANE_BITS-1:0] lane1, length1;
+  logic [COLUMN_BITS-1:0] column1;
+  logic [2:0] tap1;
   always_ff @(posedge clock) begin
-    reading_q <= walking && !reset;
-    row_inside_q <= row_inside;
-    for (int r = 0; r < 3; r++) row_bank_q[r] <= row_y[r][1:0];
-    lane_q <= walked_lane;
-    length_q <= walked_length;
-    column_q <= column;
-    tap_q <= tap;
-    tap_slot <= slot;
-    tap_part <= walked_part;
+    reading1 <= walking && !reset;
+    row_read1 <= row_read;
+    for (int r = 0; r < 3; r++) row_bank1[r] <= row_bank[r];
+    lane1 <= walked_lane;
+    length1 <= walked_length;
+    column1 <= column;
+    tap1 <= tap;
+    slot1 <= slot;
+    part1 <= walked_part;
   end
 
-  // Column `column` is tap column d of the window that begins d columns further left.
+  // Column `column1` is tap column d of the window that begins d columns further left.
   logic [2:0] column_taken;
   logic [LANE_BITS-1:0] column_lane[3];
   always_comb
     for (int d = 0; d < 3; d++) begin
       logic signed [LANE_BITS+2:0] begins;
-      begins = $signed({1'b0, column_q}) - (LANE_BITS + 3)'(d);
+      begins = $signed({1'b0, column1}) - (LANE_BITS + 3)'(d);
       column_taken[d] = begins >= 0 && !(stride_two && begins[0]);
       if (stride_two) begins = begins >>> 1;
-      if (begins >= $signed({3'b0, length_q})) column_taken[d] = 1'b0;
-      column_lane[d] = lane_q + LANE_BITS'(begins);
+      if (begins >= $signed({3'b0, length1})) column_taken[d] = 1'b0;
+      column_lane[d] = lane1 + LANE_BITS'(begins);
     end
 
   // The three rows, each from its bank; zero outside of the image.
-  logic [VECTOR_BITS-1:0] row_data[3];
+  logic [VECTOR_BITS-1:0] row_data[3], row_data2[3];
   always_comb
     for (int r = 0; r < 3; r++) begin
       row_data[r] = '0;
       for (int b = 0; b < 4; b++)
-        if (row_inside_q[r] && row_bank_q[r] == 2'(b))
+        if (row_read1[r] && row_bank1[r] == 2'(b))
           row_data[r] = bank_data[b*VECTOR_BITS+:VECTOR_BITS];
     end
 
-  for (genvar t = 0; t < 9; t++) begin : tap_write
-    localparam int D = t % 3;
-    assign tap_enable[t] = reading_q && (column_mode
-        ? (t == 8 ? tap_q == 0 : tap_q == 3'(t)) : column_taken[D]);
-    assign tap_lane[t*LANE_BITS+:LANE_BITS] =
-        column_mode ? lane_q + LANE_BITS'(column_q) : column_lane[D];
-    // In column mode only one row is read, and every tap comes from it but the ninth, which is 0.
+  // The cycle after it: taps are written. In column mode all but the ninth, which is 0, come from
+  // the one row that is read.
+  always_ff @(posedge clock) begin
+    for (int r = 0; r < 3; r++) row_data2[r] <= row_data[r];
+    tap_slot <= slot1;
+    tap_part <= part1;
+    for (int t = 0; t < 9; t++) begin
+      tap_enable[t] <= reading1 && !reset
+          && (column_mode ? tap1 == (t == 8 ? 3'd0 : 3'(t)) : column_taken[t%3]);
+      tap_lane[t*LANE_BITS+:LANE_BITS] <=
+          column_mode ? lane1 + LANE_BITS'(column1) : column_lane[t%3];
+    end
+  end
+  for (genvar t = 0; t < 9; t++) begin : tap_of
     assign tap_data[t*VECTOR_BITS+:VECTOR_BITS] =
-        !column_mode ? row_data[t/3] : t == 8 ? '0 : row_data[0];
+        !column_mode ? row_data2[t/3] : t == 8 ? '0 : row_data2[0];
   end
 endmodule
