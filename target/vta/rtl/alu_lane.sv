@@ -1,5 +1,5 @@
-// The epilogue's arithmetic for one pixel: a new accumulator in each cycle, STAGES - 1 cycles later
-// what is written of it.
+// The epilogue's arithmetic for one pixel: it takes an accumulator in each cycle, and gives what is
+// written of it nine cycles later.
 //
 // Parameters are those of the accumulator's output, neutral ones where a step is not wanted: a
 // scale of 1, a slope of 1. They come with the accumulator, and are delayed here as far as needed.

@@ -38,7 +38,6 @@ def test_compiling_finds_what_tuning_has_written(tmp_path):
     compiled = tvm_snn.compile(_network(), target, records=path)
 
     (row,) = result.layers
-    assert row.layers == ("conv",)
     assert row.cycles < row.default_cycles
     (region,) = compiled.artifact.accelerator.regions
     assert predicted_cycles(decode(region.instructions), SMALL) == row.cycles
