@@ -31,7 +31,7 @@ module alu_lane #(
     output logic signed [31:0]         plane_value,
     output logic [ACTIVATION_BITS-1:0] activation
 );
-  localparam int SUM_BITS = ACCUMULATOR_BITS + 17;  // an accumulator with a 16-bit scale, and a bias
+  localparam int SUM_BITS = ACCUMULATOR_BITS + 17;  // accumulator times 16-bit scale, and bias
   localparam int WIDE_BITS = 48;
   localparam logic signed [31:0] LARGEST = (1 << (ACTIVATION_BITS - 1)) - 1;
 
