@@ -1,14 +1,16 @@
 """How a float convolution is cut: register tile, runs of steps, chunks, parallel jobs."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from tvm.ir import Expr
 from tvm.script import tirx as T
 
 from ...target import Features
+from ..neon import neon_of
 from ..planes import Convolution
+from .products import steps_together
 
 FLOAT_BYTES = 4
 _REGISTERS = {512: 32}
@@ -19,6 +21,8 @@ they are to stay in the second-level cache, 1 MiB or more beside 512-bit registe
 _SMALL_CHUNK_BYTES = 128 << 10
 SHARED_BYTES = 1 << 20
 """Weights that every job may read whole: they stay in a core's second-level cache."""
+_LATENCY = 5.0
+"""Cycles that a product waits for the sum that it is added to, on a Cortex-A72."""
 _JOB_STEPS = 1 << 12
 """Steps of a tile below which a job is not worth starting a thread for."""
 
@@ -37,6 +41,10 @@ class Tile:
     rows: int
     columns: int
     vectors: int
+    steps: int = 1
+    """Steps whose inputs a pixel loads as one vector."""
+    by_lane: bool = False
+    """Whether products take lanes of vectors, as on aarch64: no load puts a value into all."""
 
     @property
     def pixels(self) -> int:
@@ -46,10 +54,30 @@ class Tile:
     @property
     def cycles(self) -> float:
         """Estimated cycles of a step: two products, or not quite two loads, in each."""
+        if self.by_lane:
+            return self._cycles_by_lane
         products, loads = self.pixels * self.vectors / 2, (self.pixels + self.vectors) / 1.8
         # A sum waits up to five cycles for the one before it; weights come from the second-level
         # cache.
         return max(products, loads, 5.0, 1.5 * self.vectors) + 0.5
+
+    @property
+    def _cycles_by_lane(self) -> float:
+        """Estimated cycles of a step on a Cortex-A72: one product and one load in each."""
+        products, loads = self.pixels * self.vectors, self.pixels / self.steps + self.vectors
+        if self.steps == 1:
+            # The load of a single value puts it into all lanes, with half of the vector units.
+            products += self.pixels / 2
+        return max(products, loads, _LATENCY) + 0.5
+
+    def fits(self, registers: int) -> bool:
+        """Tell whether the sums, weights and inputs of a step find room in so many registers."""
+        sums = self.pixels * self.vectors
+        if self.by_lane:
+            # All pixels' inputs are there, and the next step's weights, too: also where they are
+            # loaded step by step, for LLVM unrolls short runs of steps.
+            return sums + self.pixels + 2 * self.vectors <= registers
+        return sums + self.vectors + 1 <= registers
 
 
 @dataclass(frozen=True)
@@ -108,7 +136,7 @@ def blocking_of(conv: Convolution, features: Features, config: Mapping[str, int]
     lanes = features.vector_bytes // FLOAT_BYTES
     while lanes > conv.outputs:
         lanes //= 2
-    tile = tile_of((height, width), conv.outputs, lanes, features, config)
+    tile = tile_of((height, width), conv.outputs, lanes, conv.channels, features, config)
     run = run_of(conv)
     steps = conv.taps * conv.channels
     limit = _CHUNK_BYTES.get(features.vector_bits, _SMALL_CHUNK_BYTES)
@@ -129,21 +157,28 @@ def tile_of(
     size: tuple[int, int],
     outputs: int,
     lanes: int,
+    channels: int,
     features: Features,
     config: Mapping[str, int] = MappingProxyType({}),
 ) -> Tile:
     """Return the tile of a result (height, width) that takes the fewest cycles.
 
-    Of two that take as many it is the larger one.
+    A pixel of its input has `channels` values side by side. Of two that take as many it is the
+    larger one.
     """
     (height, width), vectors = size, outputs / lanes
-    registers = _REGISTERS.get(features.vector_bits, 16)
+    neon = neon_of(features)
+    by_lane = neon is not None and neon.wide
+    registers = 32 if by_lane else _REGISTERS.get(features.vector_bits, 16)
+    steps = steps_together(channels) if by_lane else 1
 
     def cost(tile: Tile) -> tuple[float, int]:
         tiles = -(-height // tile.rows) * -(-width // tile.columns) * -(-vectors // tile.vectors)
         return tiles * tile.cycles, -tile.pixels * tile.vectors
 
-    return min(_candidates(height, width, outputs // lanes, registers, config), key=cost)
+    candidates = _candidates(height, width, outputs // lanes, registers, config)
+    tiles = (replace(tile, steps=steps, by_lane=by_lane) for tile in candidates)
+    return min((tile for tile in tiles if tile.fits(registers)), key=cost)
 
 
 def _candidates(
@@ -152,8 +187,7 @@ def _candidates(
     most = min(whole, config.get("vectors", 6))
     fewest = most if "vectors" in config else 1
     for vectors in range(fewest, most + 1):
-        # Besides the sums, the weights and one value of the input take a register each.
-        pixels = min((registers - vectors - 1) // vectors, config.get("pixels", registers))
+        pixels = config.get("pixels", registers // vectors)
         for rows in range(1, min(4, height, pixels) + 1):
             for columns in range(1, min(width, pixels // rows) + 1):
                 yield Tile(rows, columns, vectors)
@@ -173,7 +207,9 @@ def _job(conv: Convolution, tile: Tile, lanes: int) -> tuple[int, int]:
         return height // tile.rows * tile.rows, 1
     row_steps = -(-width // tile.columns) * blocks * steps
     rows = list(range(tile.rows, height + 1, tile.rows))
-    enough = [count for count in rows if count // tile.rows * row_steps >= _JOB_STEPS] or rows[-1:]
+    # With one product a cycle instead of two, steps take twice as long.
+    least = _JOB_STEPS // 2 if tile.by_lane else _JOB_STEPS
+    enough = [count for count in rows if count // tile.rows * row_steps >= least] or rows[-1:]
     # Of those no more than twice as large as they must be, the one that computes fewest rows twice.
     fitting = [count for count in enough if count <= 2 * enough[0]]
     return min(fitting, key=lambda count: (-(-height // count) * count, count)), blocks

@@ -4,6 +4,7 @@ At every step (a tap and an input channel) a few vectors of weights are loaded, 
 value of every pixel of the tile is multiplied with each of them. Weights lie in the order in which
 the steps take them, so they stream. The taps of one row of a kernel and their channels are
 neighbours in a channels-last image, so that a *run* of steps reads each pixel's input in one line.
+Where products take lanes of registers, a few steps of it are loaded at once (`products`).
 """
 
 # A kernel's signature in TVMScript is no Python type.
@@ -17,6 +18,7 @@ from tvm.tirx import PrimFunc
 from ..emit import OWNS_RESULT, core_stage
 from ..planes import Convolution
 from .blocking import Blocking, part_start
+from .products import add_products, span
 
 KERNEL_LAYOUTS = ("OIHW", "OHWI", "HWIO")
 """Orders in which weights may come: outputs, input channels of a group, rows, columns."""
@@ -41,7 +43,12 @@ class DirectConvolution:
             conv.geometry.dilation,
         )
         lanes, vectors, run, chunks = b.lanes, b.tile.vectors, b.run, b.chunks
-        rows, columns, pixels = b.tile.rows, b.tile.columns, b.tile.pixels
+        rows, columns, pixels, together = (
+            b.tile.rows,
+            b.tile.columns,
+            b.tile.pixels,
+            b.tile.steps,
+        )
         turns = conv.taps * channels // run // chunks
         shared = b.bands * conv.batch * conv.groups
         splits = b.blocks // b.job_blocks
@@ -57,15 +64,28 @@ class DirectConvolution:
             first = v // (b.bands * conv.batch) % conv.groups * conv.outputs
             return first + part_start(v // shared, b.block, conv.outputs) if splits > 1 else first
 
-        def load(n: Expr, y: Expr, x: Expr, group: Expr, turn: Expr, step: Expr) -> Expr:
-            """Return the input of an output pixel at a step of a run."""
-            tap = turn * run // channels
-            return image[
-                n,
-                y * stride_y + tap // conv.kernel[1] * dilation_y,
-                x * stride_x + tap % conv.kernel[1] * dilation_x + step // channels,
-                group * channels + step % channels,
+        def add(sums, image, weights, n, y, x, group, ob, turn, step) -> None:
+            """Write what adds the products of some steps of a run, from `step` on."""
+            tap, channel = turn * run // channels, group * channels + step % channels
+            inputs = [
+                image[
+                    n,
+                    (y + p // columns) * stride_y + tap // conv.kernel[1] * dilation_y,
+                    (x + p % columns) * stride_x
+                    + tap % conv.kernel[1] * dilation_x
+                    + step // channels,
+                    span(channel, together),
+                ]
+                for p in range(pixels)
             ]
+            rows = [
+                [
+                    weights[group, ob, turn * run + step + s, span(vector * lanes, lanes)]
+                    for vector in range(vectors)
+                ]
+                for s in range(together)
+            ]
+            add_products(sums, inputs, rows, lanes)
 
         @T.prim_func(s_tir=True, private=True)
         def core(
@@ -110,28 +130,19 @@ class DirectConvolution:
                                     else:
                                         sums[s, o] = T.float32(0)
                             for turn in range(turns):
-                                for step in range(run):
-                                    for p in T.unroll(pixels):
-                                        for vector in T.unroll(vectors):
-                                            for o in T.vectorized(lanes):
-                                                sums[p * vectors + vector, o] = sums[
-                                                    p * vectors + vector, o
-                                                ] + (
-                                                    load(
-                                                        n,
-                                                        y + p // columns,
-                                                        x + p % columns,
-                                                        group,
-                                                        chunk * turns + turn,
-                                                        step,
-                                                    )
-                                                    * weights[
-                                                        group,
-                                                        ob,
-                                                        (chunk * turns + turn) * run + step,
-                                                        vector * lanes + o,
-                                                    ]
-                                                )
+                                for step in range(run // together):
+                                    add(
+                                        sums,
+                                        image,
+                                        weights,
+                                        n,
+                                        y,
+                                        x,
+                                        group,
+                                        ob,
+                                        chunk * turns + turn,
+                                        step * together,
+                                    )
                             for s in T.unroll(pixels * vectors):
                                 for o in T.vectorized(lanes):
                                     if chunks > 1:

@@ -26,6 +26,7 @@ from ..emit import OWNS_RESULT, core_stage
 from ..planes import Convolution
 from .blocking import FLOAT_BYTES, SHARED_BYTES, Tile, blocking_of, part_start, tile_of
 from .minimal_filtering import POINTS, MinimalFiltering
+from .products import add_products, span
 
 _FEWEST_TAPS = 3
 """Taps of a row, strides taken together, below which hardly a product is saved."""
@@ -118,9 +119,9 @@ def filtering_of(conv: Convolution, features: Features) -> Filtering | None:
     for points in POINTS:
         transform = MinimalFiltering(points, taps)
         if 2 <= transform.results <= width:
-            tile = tile_of(
-                (1, -(-width // transform.results)), conv.outputs, direct.lanes, features
-            )
+            size = 1, -(-width // transform.results)
+            channels = conv.channels * stride
+            tile = tile_of(size, conv.outputs, direct.lanes, channels, features)
             candidates.append(Filtering(conv, transform, tile, direct.lanes, data_lanes))
     fitting = [sizes for sizes in candidates if sizes.weight_bytes <= SHARED_BYTES]
     best = min(fitting, key=lambda sizes: sizes.cycles, default=None)
@@ -194,9 +195,22 @@ class FilteredConvolution:
         sizes, conv = self.sizes, self.sizes.conv
         height, width = conv.output_size
         count, lanes, channels = sizes.transform.points, sizes.lanes, sizes.channels
-        columns, vectors = sizes.tile.columns, sizes.tile.vectors
+        columns, vectors, together = sizes.tile.columns, sizes.tile.vectors, sizes.tile.steps
         stride, dilation = conv.geometry.strides[0], conv.geometry.dilation[0]
         vector_ = T.ramp(0, 1, lanes)
+
+        def add(sums, points, weights, n, y, point, first, ob, tap, step) -> None:
+            """Write what adds the products of some steps, from `step` on."""
+            values = span(step, together)
+            inputs = [points[n, y, point, first + t, values] for t in range(columns)]
+            rows = [
+                [
+                    weights[ob, point, tap * channels + step + s, span(vector * lanes, lanes)]
+                    for vector in range(vectors)
+                ]
+                for s in range(together)
+            ]
+            add_products(sums, inputs, rows, lanes)
 
         def gather(parts: tirx.Buffer, products: tirx.Buffer, s: Expr) -> None:
             paired = self._paired(products, s, vector_)
@@ -238,27 +252,19 @@ class FilteredConvolution:
                                 for o in T.vectorized(lanes):
                                     sums[s, o] = T.float32(0)
                             for tap in range(conv.kernel[0]):
-                                for step in range(channels):
-                                    for t in T.unroll(columns):
-                                        for vector in T.unroll(vectors):
-                                            for o in T.vectorized(lanes):
-                                                sums[t * vectors + vector, o] = sums[
-                                                    t * vectors + vector, o
-                                                ] + (
-                                                    points[
-                                                        n,
-                                                        y * stride + tap * dilation,
-                                                        point,
-                                                        first + t,
-                                                        step,
-                                                    ]
-                                                    * weights[
-                                                        ob,
-                                                        point,
-                                                        tap * channels + step,
-                                                        vector * lanes + o,
-                                                    ]
-                                                )
+                                for step in range(channels // together):
+                                    add(
+                                        sums,
+                                        points,
+                                        weights,
+                                        n,
+                                        y * stride + tap * dilation,
+                                        point,
+                                        first,
+                                        ob,
+                                        tap,
+                                        step * together,
+                                    )
                             for s in T.unroll(columns * vectors):
                                 for o in T.vectorized(lanes):
                                     products[point, s, o] = sums[s, o]

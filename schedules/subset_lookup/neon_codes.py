@@ -46,13 +46,16 @@ class NeonCodes(SignCodes):
     ) -> Expr:
         """Return a column of the patches of 16 channels, a bit for each row (uint8x16)."""
         kernel, dilation = self.conv.kernel[0], self.conv.geometry.dilation[0]
-        channels = T.ramp(T.uint8(0), T.uint8(1), _BYTES) >> T.broadcast(T.uint8(1), _BYTES)
+        lanes = T.ramp(T.uint8(0), T.uint8(1), _BYTES)
+        tested = T.broadcast(T.uint8(1), _BYTES) << (lanes >> T.broadcast(T.uint8(1), _BYTES))
+        none, all_ = (T.broadcast(T.uint8(value), _BYTES) for value in (0, 0xFF))
         rows = [cut * self.table.rows + r for r in range(self.table.rows)]
         column = None
         for r, i in enumerate(row for row in rows if row < kernel):
             quarters = T.reinterpret("uint16x4", padded[turn, n, y + i * dilation, word])
             repeated = T.reinterpret("uint8x16", T.Shuffle([quarters] * 2, [part] * _SHORTS))
-            bits = repeated >> channels
+            # LLVM makes one instruction of it (cmtst); shifts by lane are slower.
+            bits = T.Select((repeated & tested) != none, all_, none)
             column = bits if column is None else self._neon.put_above(column, bits, r)
             last = r
         return column & T.broadcast(T.uint8((2 << last) - 1), _BYTES)

@@ -80,3 +80,11 @@ def test_sums_that_do_not_fill_registers_or_bytes(strategy: str) -> None:
     """Channels, outputs and rows that no tile divides; more to sum up than bytes hold."""
     case = layer("int8", strategy, channels=131, outputs=21, size=6, zeros=0.01)
     np.testing.assert_array_equal(run(case, MACHINES["cortex-a72"]), case.expected())
+
+
+@pytest.mark.parametrize("channels", [6, 7])
+def test_floats_of_channels_that_do_not_fill_registers(channels: int) -> None:
+    """Inputs of two steps are loaded together, or of one; outputs fill no vector."""
+    case = layer("float32", "decoded_dense", channels=channels, outputs=21, size=6)
+    found = run(case, MACHINES["cortex-a72"])
+    np.testing.assert_allclose(found, case.expected(), rtol=1e-4, atol=1e-4)

@@ -63,6 +63,16 @@ def test_a_register_of_signs_takes_three_instructions() -> None:
     assert not [line for line in hot if "[sp" in line]
 
 
+@pytest.mark.slow
+def test_products_of_floats_take_lanes_of_registers() -> None:
+    """A turn is four steps of a tile of pixels and outputs; nothing is put into all lanes first."""
+    loops = inner_loops(layer("decoded_dense", 32, 1, packed=False))
+    hot = max(loops, key=lambda loop: count(loop, "fmla"))
+    assert count(hot, "fmla") >= 4 * 14
+    assert all(re.search(r"\.s\[[0-3]\]$", line) for line in hot if "fmla" in line)
+    assert not [line for line in hot if "ld1r" in line or "dup" in line or "[sp" in line]
+
+
 @pytest.mark.parametrize(
     ("kernels", "unit", "packed", "name"),
     [
