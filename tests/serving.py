@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 SERVE = (sys.executable, "-c", "from tvm_snn.cli import main; main()", "serve", "--port", "0")
 
@@ -43,7 +44,13 @@ class Server:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.wait(60)
+
+
+def children(process: int) -> list[int]:
+    """Return the processes that one has started: for a server, its session."""
+    listed = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for path in listed for child in path.read_text().split()]
 
 
 @contextmanager

@@ -54,10 +54,6 @@ class TuningProgress:
             self._best[task] = seconds
             best = f"{seconds * 1e6:.1f} us  {point}"
             self._progress.update(self._bars[task], best=best)
-        self.failed(task)
-
-    def failed(self, task: int) -> None:
-        """Count a point that could not be measured."""
         self._show(task)
         self._progress.advance(self._bars[task])
         self._progress.advance(self._all)

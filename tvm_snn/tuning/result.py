@@ -1,5 +1,6 @@
 """What a tuning run has found, as a table for people and as data for machines."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ class TunedLayer:
     final: Final | None
     fault: str = ""
     """Why there is no final."""
+    failures: tuple[str, ...] = ()
+    """What went wrong with attempts that failed in this run, one by one."""
 
     @property
     def kept(self) -> bool:
@@ -38,6 +41,7 @@ class TunedLayer:
             "measured": self.measured,
             "kept": self.kept,
             "fault": self.fault,
+            "failures": list(self.failures),
         }
         if self.final is not None:
             row |= {
@@ -62,6 +66,15 @@ class TuningResult:
     def faults(self) -> tuple[str, ...]:
         """What went wrong, layer by layer; empty when all went well."""
         return tuple(f"{row.task.name}: {row.fault}" for row in self.layers if row.fault)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Attempts that failed, layer by layer; where others took their place, all is well."""
+        return tuple(
+            f"{row.task.name}: {count} attempt{'s' * (count > 1)} failed: {said}"
+            for row in self.layers
+            for said, count in Counter(row.failures).items()
+        )
 
     def data(self) -> dict[str, Any]:
         """Return everything as JSON has it."""

@@ -106,10 +106,10 @@ def _finish(
     task: Task, found: Found, builders: Builders, comparer: Comparer, setting: Setting
 ) -> TunedLayer:
     """Compare the best of a task with the default, and write or take away its record."""
-    measured = len(found.seconds)
+    measured, failures = len(found.seconds), tuple(found.failures)
     if not measured:
         cause = next(iter(found.failures), "the time was over before its turn")
-        return TunedLayer(task, 0, None, f"not measured: {cause}")
+        return TunedLayer(task, 0, None, f"not measured: {cause}", failures)
     others, earlier = _records_of_others(task, setting)
     try:
         final = compare(
@@ -121,11 +121,11 @@ def _finish(
             setting,
         )
     except TuningError as error:
-        return TunedLayer(task, measured, None, str(error))
+        return TunedLayer(task, measured, None, str(error), failures)
     kept = [_record(task, final, setting)] if final.wins else []
     if kept or earlier:
         write_records(setting.work, [*others, *kept])
-    return TunedLayer(task, measured, final)
+    return TunedLayer(task, measured, final, failures=failures)
 
 
 def _records_of_others(task: Task, setting: Setting) -> tuple[list[Record], Record | None]:

@@ -29,6 +29,8 @@ _SESSION_SECONDS = 60
 _RUN_SECONDS = 60
 _VANISHED_SECONDS = 2 * _SESSION_SECONDS
 _ATTEMPTS = 3
+_TIMEOUT = "RPCRunner: Timeout"
+"""How MetaSchedule's message starts when a server's answer did not come in time."""
 _SEARCH = EvaluatorConfig(number=1, repeat=5, min_repeat_ms=6)
 
 
@@ -108,6 +110,16 @@ def make_runner(place: Place, threads: int, requirements: Requirements) -> PyRun
         initializer=evaluate.start_worker,
     )
     return runner
+
+
+def explained(failure: str, place: Place) -> str:
+    """Return what the failure of a measurement in `place` means, where MetaSchedule only hints."""
+    if place.tracker is None or not failure.startswith(_TIMEOUT):
+        return failure
+    return (
+        f"a server with the key {place.tracker.tracker_key!r} fell silent in the middle of a "
+        f"measurement, for {_VANISHED_SECONDS} s: it is suspended, or has lost power or network"
+    )
 
 
 class Comparer:

@@ -23,10 +23,12 @@ _WARMUP = 12
 class RankedSearch(PySearchStrategy):
     """Measures the points of one layer's space, the most promising first."""
 
-    def __init__(self, regions: list[Region], seed: int, stopped: Callable[[], bool]) -> None:
-        """Search a space until `stopped` says that the user has had enough."""
+    def __init__(
+        self, regions: list[Region], trials: int, seed: int, stopped: Callable[[], bool]
+    ) -> None:
+        """Search a space until `trials` are measured, or `stopped` says that it is enough."""
         super().__init__()
-        self.regions, self.seed, self.stopped = regions, seed, stopped
+        self.regions, self.trials, self.seed, self.stopped = regions, trials, seed, stopped
 
     def _initialize_with_tune_context(self, context: TuneContext) -> None:
         self.context = context
@@ -40,10 +42,12 @@ class RankedSearch(PySearchStrategy):
         cost_model: CostModel,
     ) -> None:
         """Take up where the database ends."""
-        del design_spaces  # The schedules of the regions, whose every point is listed here.
+        # MetaSchedule counts attempts, and has the schedules of the regions, whose every point is
+        # listed here.
+        del max_trials, design_spaces
         self.batch, self.cost_model = num_trials_per_iter, cost_model
         self.candidates = self._candidates()
-        self.agenda = Agenda(self.candidates, max_trials, _WARMUP, self.seed)
+        self.agenda = Agenda(self.candidates, self.trials, _WARMUP, self.seed)
         known = database.get_top_k(database.commit_workload(self.context.mod), 1 << 20)
         self._learn(
             [record.as_measure_candidate() for record in known],

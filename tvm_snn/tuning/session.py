@@ -24,7 +24,7 @@ from .evaluate import NO_SERVER, WRONG_SERVER, last_line
 from .features import PointFeatures
 from .interrupt import Interrupt
 from .progress import TuningProgress
-from .runners import Place, make_runner
+from .runners import Place, explained, make_runner
 from .search import RankedSearch
 from .space import Point, Region, draw, point_of, regions_of, workload
 from .tasks import Task
@@ -32,6 +32,8 @@ from .work_file import open_work_file
 
 _BATCH = 8
 """Kernels that are built together: Ctrl-C waits for so many at most."""
+_SPARE = 8
+"""Attempts at a layer, for each server, that may fail and be made up for by others."""
 _WARMUP = 12
 """Measurements of all tasks that the cost model learns from before it predicts."""
 
@@ -113,12 +115,13 @@ def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
             return interrupt.requested() or bool(lost.cause) or time.monotonic() > end
 
         contexts = [
-            _context(task, regions, setting, setting.seed + number, stopped)
+            _context(task, regions, trials, setting, setting.seed + number, stopped)
             for number, (task, regions) in enumerate(zip(tasks, spaces, strict=True))
         ]
         found = [Found(_measured(database, context), []) for context in contexts]
         if all(len(one.seconds) >= total for one, total in zip(found, totals, strict=True)):
             return found
+        attempts = trials + _SPARE * setting.place.servers
         builders = stack.enter_context(Builders(setting.target, setting.workers))
         runner = make_runner(setting.place, setting.threads, setting.requirements)
         stack.callback(runner.pool.shutdown, wait=False)
@@ -130,14 +133,14 @@ def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
             tasks=contexts,
             task_weights=[float(len(task.layers)) for task in tasks],
             work_dir=builders.folder,
-            max_trials_global=trials * len(tasks),
-            max_trials_per_task=trials,
+            max_trials_global=attempts * len(tasks),
+            max_trials_per_task=attempts,
             num_trials_per_iter=_BATCH * setting.place.servers,
             builder=KernelBuilder(builders, stopped),
             runner=runner,
             database=database,
             cost_model=_cost_model(spaces, setting.features),
-            measure_callbacks=[_Recorder(database, setting.target, found, bars, lost)],
+            measure_callbacks=[_Recorder(database, setting, found, bars, lost)],
             task_scheduler="round-robin",
         )
         if interrupt.requested():
@@ -148,7 +151,12 @@ def search(tasks: Sequence[Task], trials: int, setting: Setting) -> list[Found]:
 
 
 def _context(
-    task: Task, regions: list[Region], setting: Setting, seed: int, stopped: Callable[[], bool]
+    task: Task,
+    regions: list[Region],
+    trials: int,
+    setting: Setting,
+    seed: int,
+    stopped: Callable[[], bool],
 ) -> ms.TuneContext:
     def generate(schedule: s_tir.Schedule) -> list[s_tir.Schedule]:
         return [draw(schedule.copy(), region) for region in regions]
@@ -160,7 +168,7 @@ def _context(
             space_generator=ms.space_generator.ScheduleFn(
                 generate, sch_rules=[], postprocs=[], mutator_probs={}
             ),
-            search_strategy=RankedSearch(regions, seed, stopped),
+            search_strategy=RankedSearch(regions, trials, seed, stopped),
             task_name=task.name,
             rand_state=seed + 1,
             num_threads=1,
@@ -201,13 +209,13 @@ class _Recorder(PyMeasureCallback):
     def __init__(
         self,
         database: ms.database.Database,
-        target: Target,
+        setting: Setting,
         found: list[Found],
         bars: TuningProgress,
         lost: Lost,
     ) -> None:
         super().__init__()
-        self.database, self.target, self.found, self.bars = database, target, found, bars
+        self.database, self.setting, self.found, self.bars = database, setting, found, bars
         self.lost = lost
 
     def apply(
@@ -228,8 +236,8 @@ class _Recorder(PyMeasureCallback):
             if built.artifact_path:
                 Path(str(built.artifact_path)).unlink(missing_ok=True)
             if not result.run_secs:
-                found.failures.append(last_line(str(result.error_msg or built.error_msg)))
-                self.bars.failed(task_id)
+                said = last_line(str(result.error_msg or built.error_msg))
+                found.failures.append(explained(said, self.setting.place))
                 self.lost.failed(found.failures[-1])
                 continue
             self.lost.measured()
@@ -241,7 +249,7 @@ class _Recorder(PyMeasureCallback):
                     candidate.sch.trace,
                     stored,
                     list(result.run_secs),
-                    self.target,
+                    self.setting.target,
                     candidate.args_info,
                 )
             )

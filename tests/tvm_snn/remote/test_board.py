@@ -17,7 +17,7 @@ import tvm
 
 import tvm_snn
 from tests.compiled import small_inputs, small_module, small_network
-from tests.serving import Server, end_group, serving
+from tests.serving import Server, children, end_group, serving
 from tvm_snn.machine import this_machine
 from tvm_snn.remote import board as board_module
 from tvm_snn.remote.address import Address
@@ -163,9 +163,8 @@ def test_a_board_that_vanishes_in_the_middle(state: str) -> None:
             server.kill()
             message = "vanished in the middle|no answer"
         else:
-            for children in Path(f"/proc/{server.process.pid}/task").glob("*/children"):
-                for child in children.read_text().split():
-                    os.kill(int(child), signal.SIGSTOP)
+            for session in children(server.process.pid):
+                os.kill(session, signal.SIGSTOP)
             message = "no answer in 3 s"
         with pytest.raises(tvm_snn.RemoteError, match=message):
             network(*small_inputs())
