@@ -108,15 +108,20 @@ def table_command(obj: tuple[Path, Path | None], keep: Path | None) -> None:
 @click.option("--network", default="small")
 @click.option("--activations", default="W1A1")
 @click.option("--size", default="tau 5", help="Of the sub-bit networks in the kernel pictures.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the pictures, in place of `pictures` beside the results.",
+)
 @click.pass_obj
 def pictures_command(
-    obj: tuple[Path, Path | None], network: str, activations: str, size: str
+    obj: tuple[Path, Path | None], network: str, activations: str, size: str, keep: Path | None
 ) -> None:
     """Draw kernel frequencies, subsets through training, reductions and accuracy against cost."""
     # Imported here: matplotlib is not needed for anything else.
     import pictures
 
-    folder = obj[0] / "pictures"
+    folder = obj[0] / "pictures" if keep is None else keep
     folder.mkdir(parents=True, exist_ok=True)
     results = [
         result

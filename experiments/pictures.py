@@ -1,5 +1,6 @@
 """Pictures of results, in the manner of the sub-bit paper's Figures 1, 11 and 12."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def kernel_frequencies(results: list[Result], path: Path) -> None:
             counts = np.sort(list(result["kernels"][-1][layer]["counts"].values()))[::-1]
             axis.plot(np.arange(1, len(counts) + 1), counts / counts.sum(), label=_name(result))
         axis.set(title=layer, xscale="log", xlabel="kernel, by frequency", ylabel="share")
-    axes[0].legend(fontsize="small")
+    axes[-1].legend(fontsize="x-small")
     _save(figure, path)
 
 
@@ -41,9 +42,12 @@ def codes_through_training(result: Result, path: Path) -> None:
 
 
 def reductions(results: list[Result], path: Path) -> None:
-    """Bits and Bit-OPs as shares of the 1-bit network's, without and with the float layers."""
+    """Bits and Bit-OPs as shares of the 1-bit network's, without and with the float layers.
+
+    Networks of one size have the same of both: refined and paired subsets stand for all.
+    """
     bnn = next(result for result in results if result["method"] == "bnn")
-    others = [result for result in results if result["binary_bits"]]
+    others = [r for r in results if r["method"] in ("bnn", "refined", "paired")]
     figure, axes = plt.subplots(1, 2, figsize=(10, 4))
     places = np.arange(len(others))
     bits = [[r["binary_bits"] + d * r["dense_bits"] for r in others] for d in (0, 1)]
@@ -56,33 +60,62 @@ def reductions(results: list[Result], path: Path) -> None:
     axes[1].bar(places, operations / bnn["bit_operations"], 0.6)
     for axis, title in zip(axes, ("bits", "Bit-OPs of binarised layers"), strict=True):
         axis.set(title=title, ylabel="share of the 1-bit network")
-        axis.set_xticks(places, [_name(r) for r in others], rotation=90, fontsize="x-small")
+        axis.set_xticks(places, [r["size"] or "1 bit" for r in others], rotation=45)
     axes[0].legend()
     _save(figure, path)
 
 
 def pareto(results: list[Result], path: Path) -> None:
-    """Mean accuracy against stored bits and, where it was measured, against latency."""
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
-    for group in grouped(results).values():
-        accuracy = 100 * float(np.mean([result["accuracy"] for result in group]))
-        points = [(axes[0], (group[0]["binary_bits"] + group[0]["dense_bits"]) / 8e3)]
-        times = [r["compiled"]["microseconds_median"] for r in group if "compiled" in r]
-        if times:
-            points.append((axes[1], float(np.median(times))))
-        for axis, x in points:
-            axis.plot(x, accuracy, "o")
-            axis.annotate(_name(group[0]), (x, accuracy), fontsize="x-small")
+    """Accuracy against stored bytes and, where it was measured, against latency.
+
+    A line a method, through its sizes: means of seeds, with the smallest and the largest. The float
+    network, many times as large, is a line across.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), sharey=True)
+    methods = sorted({result["method"] for result in results})
+    for number, method in enumerate(methods):
+        groups = grouped([r for r in results if r["method"] == method]).values()
+        if method == "float":
+            mean = 100 * float(np.mean([r["accuracy"] for group in groups for r in group]))
+            for axis in axes:
+                axis.axhline(mean, linestyle="--", color="gray", label=method)
+            continue
+        style = {"fmt": "o-", "color": f"C{number}", "label": method, "capsize": 2}
+        bytes_ = [(g[0]["binary_bits"] + g[0]["dense_bits"]) / 8e3 for g in groups]
+        _line(axes[0], bytes_, groups, style)
+        timed = [g for g in groups if any("compiled" in r for r in g)]
+        times = [
+            float(np.median([r["compiled"]["microseconds_median"] for r in g if "compiled" in r]))
+            for g in timed
+        ]
+        _line(axes[1], times, timed, style)
     axes[0].set(xlabel="weights, kB", ylabel="accuracy, %")
     axes[1].set(xlabel="latency of an image, us")
+    axes[0].legend(fontsize="small")
     _save(figure, path)
+
+
+def _line(
+    axis: Any, places: list[float], groups: Iterable[list[Result]], style: dict[str, Any]
+) -> None:
+    """Mean, smallest and largest accuracy of each group, at its place, from left to right."""
+    points = []
+    for place, group in sorted(zip(places, groups, strict=True), key=lambda pair: pair[0]):
+        accuracies = [100 * result["accuracy"] for result in group]
+        mean = float(np.mean(accuracies))
+        points.append((place, mean, mean - min(accuracies), max(accuracies) - mean))
+    if points:
+        x, y, below, above = zip(*points, strict=True)
+        axis.errorbar(x, y, yerr=(below, above), **style)
 
 
 def _panels(count: int) -> tuple[Any, list[Any]]:
     columns = min(4, count)
     rows = -(-count // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(3 * columns, 2.5 * rows), squeeze=False)
-    return figure, list(axes.flat)
+    for unused in axes.flat[count:]:
+        unused.remove()
+    return figure, list(axes.flat[:count])
 
 
 def _name(result: Result) -> str:

@@ -58,6 +58,20 @@ def markdown(results: list[Result]) -> str:
     return "\n\n".join(parts)
 
 
+def comparison(results: list[Result]) -> str:
+    """How the compiled networks classify next to PyTorch, in words; "" where none was measured."""
+    compiled = [result["compiled"] for result in results if "compiled" in result]
+    if not compiled:
+        return ""
+    names = ("images", "classes_differ", "logits_differ", "differences_with_ties")
+    images, classes, logits, ties = (sum(c[name] for c in compiled) for name in names)
+    return (
+        f"{len(compiled)} networks were compiled and classified {images:,} images in all next to "
+        f"PyTorch: {classes} got another class, {logits} had logits that differ by more than "
+        f"rounding, on {ties} of which a sign is of a float that is zero but for rounding."
+    )
+
+
 def keep_results(results: list[Result], folder: Path) -> None:
     """Write `fashion-mnist.md`, the tables, and `fashion-mnist.json`, all of the runs.
 
@@ -73,7 +87,8 @@ def keep_results(results: list[Result], folder: Path) -> None:
         f"{len(results)} runs with seeds {', '.join(map(str, seeds))}, done from {dates[0]} to "
         f"{dates[-1]} with PyTorch {results[0]['torch']} on {results[0]['machine']}. Accuracy is "
         "that on the 10,000 test images after the last epoch, Mbit and Bit-OPs are those of the "
-        "binarised layers.\n\n"
+        "binarised layers, us the median latency of an image in the compiled network on one "
+        f"thread, where it was measured. {comparison(results)}\n\n"
     )
     contents = {
         "fashion-mnist.md": text + markdown(results) + "\n",

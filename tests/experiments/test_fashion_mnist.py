@@ -7,7 +7,7 @@ from cases import cases, methods
 from click.testing import CliRunner
 from fashion_mnist import main
 from kernels import KernelNotes, kernels_of
-from tables import markdown
+from tables import comparison, markdown
 
 from tests.tvm_snn.training import tiny
 from tvm_snn.errors import SnnError
@@ -69,6 +69,15 @@ def test_the_table_has_mean_and_spread(results):
     assert "| bnn |  | 55.00 | 50.00-60.00 | 2 | 0.074 |" in text
     assert "| 123 |" in text
     assert "| refined | tau 4 |" in text
+
+
+def test_differences_of_compiled_networks_are_summed(results):
+    (result, _) = results.values()
+    assert comparison([result]) == ""
+    compiled = {"images": 10, "classes_differ": 1, "logits_differ": 2, "differences_with_ties": 2}
+    text = comparison([result, result | {"compiled": compiled}, result | {"compiled": compiled}])
+    assert text.startswith("2 networks were compiled and classified 20 images")
+    assert "2 got another class, 4 had logits" in text
 
 
 def test_the_table_is_kept_with_all_runs_and_their_curves(folder, results):
