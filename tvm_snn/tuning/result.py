@@ -82,20 +82,22 @@ class TuningResult:
         return {"records": str(self.records), "target": self.target, "layers": rows}
 
     def __str__(self) -> str:
-        """Return a table with a line per layer and the totals."""
+        """Return a table with a line per layer, attempts that failed, and the totals."""
         console = Console(width=_TEXT_WIDTH, color_system=None)
         with console.capture() as capture:
             self.print(console)
         return capture.get().rstrip()
 
     def print(self, console: Console) -> None:
-        """Print the table and the totals on a rich console."""
+        """Print the table, attempts that failed, and the totals on a rich console."""
         table = Table(box=None, header_style="bold", pad_edge=False)
         for title in ("layer", "measured", "cost model's choice", "us", "best", "us", "outcome"):
             table.add_column(title, justify="right" if title in ("us", "measured") else "left")
         for row in self.layers:
             table.add_row(escape(row.task.name), str(row.measured), *map(escape, _cells(row)))
         console.print(table)
+        for failure in self.failures:
+            console.print(escape(failure), highlight=False)
         console.print(self.summary(), highlight=False)
 
     def summary(self) -> str:

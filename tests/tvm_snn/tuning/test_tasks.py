@@ -35,7 +35,12 @@ def test_the_result_says_what_was_kept_and_what_failed() -> None:
         Path("mine.json"),
         "llvm",
         (
-            TunedLayer(task, 9, Final(default, 12.0, best, 10.0, *races(1.2))),
+            TunedLayer(
+                task,
+                9,
+                Final(default, 12.0, best, 10.0, *races(1.2)),
+                failures=("a server fell silent", "no memory", "a server fell silent"),
+            ),
             TunedLayer(task, 9, Final(default, 10.1, best, 10.0, *races(1.01))),
             TunedLayer(task, 9, Final(default, 10.0, default, 10.0, *races(1.0))),
             TunedLayer(task, 0, None, "not measured: no memory"),
@@ -47,6 +52,8 @@ def test_the_result_says_what_was_kept_and_what_failed() -> None:
         "1.20 times as fast",
         "within noise: no record",
         "the choice is the best measured",
+        "conv1 (+1): 2 attempts failed: a server fell silent",
+        "conv1 (+1): 1 attempt failed: no memory",
         "1 of 4 layers are faster than the cost model's choice; their records are in mine.json",
     ):
         assert said in text
