@@ -3,16 +3,22 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tvm
 
 import tvm_snn
 from tests.compiled import small_inputs, small_module, small_network
 from tests.emulation.board import emulated_board
 from tests.emulation.provision import complete
+from tests.networks.exact import exact_image, make_exact
+from tests.tvm_snn.c_runtime import programs
 from tvm_snn import zoo
+from tvm_snn.c_runtime import export_c
 from tvm_snn.machine import Requirements
+from tvm_snn.reference import evaluate
 from tvm_snn.target import parse_target
 
 pytestmark = [
@@ -65,6 +71,24 @@ def test_residual_networks(board: tvm_snn.Board, model, layers: int) -> None:
     assert len(verification.cores) == layers
     assert all(core.exact for core in verification.cores)
     assert verification.output_difference < 1e-3
+
+
+def test_resnet18_over_tvm_and_in_c_gives_the_bits_of_the_reference(
+    board: tvm_snn.Board, tmp_path: Path
+) -> None:
+    model = make_exact(zoo.resnet18(tau=5), threshold=2.0**-9)
+    shape = (1, 3, 64, 64)
+    network = tvm_snn.compile(model, "raspberry-pi-4", example_inputs=(exact_image(*shape),))
+    image = exact_image(*shape, seed=1).numpy()
+    artifact = network.artifact
+    function = tvm.ir.load_json(artifact.network)["main"]
+    right = evaluate(function, [image, *(weight.array for weight in artifact.weights)])
+    assert len(np.unique(right)) > 100
+    np.testing.assert_array_equal(board.load(network)(image), right)
+    library = export_c(artifact, tmp_path / "net.so")
+    machine = programs.aarch64("cortex-a72")
+    (found,) = programs.run_library(library, artifact.outputs, [image], machine)
+    np.testing.assert_array_equal(found, right)
 
 
 def test_a_network_for_a_newer_processor_is_refused(board: tvm_snn.Board) -> None:
