@@ -7,6 +7,7 @@ See `subset_lookup` for how it works.
 # mypy: disable-error-code="no-untyped-def, valid-type"
 
 from collections.abc import Callable
+from math import prod
 
 from tvm import te, tirx
 from tvm.ir import Expr
@@ -33,13 +34,15 @@ NAME = "subset_lookup"
 _WIDENING, _RESULT, _STRIP_RESULT, _SEGMENT_START, _JOB = 4, 20, 12, 50, 400
 """Cycles to widen a vector of sums, to make results of it, in a segment or a strip, to start a
 segment, and to start and end a job."""
-_JOBS = 14
-"""Jobs that several segments are not made one below."""
+_JOBS, _LEAST_JOBS = 14, 2
+"""Jobs that several segments are not made one below, and those below which outputs are split."""
 _STRIP, _LANES_BYTES = 8, 8 * 1024
 """Pixels of a strip, at most or one tile, and the indices that are read again for each of them."""
 _SEGMENT, _SEGMENT_CODES = 28, 4096
 """Pixels of a segment, at most: few enough for their results to be written while the next ones are
 added up. Where pixels have few codes, segments may be longer."""
+_SMALL = 56
+"""Pixels of an image that may be one segment, where several would compute some pixels twice."""
 
 
 class LookupCore:
@@ -79,7 +82,10 @@ class LookupCore:
                 for tile in _tiles(table, blocks, config):
                     most = config.get("segment", max(_SEGMENT, _SEGMENT_CODES // codes))
                     # Of a row, strips may be finished one by one.
-                    for pixels in {most, min(most, conv.output_size[1])}:
+                    lengths = {most, min(most, conv.output_size[1])}
+                    if "segment" not in config and prod(conv.output_size) <= _SMALL:
+                        lengths.add(prod(conv.output_size))
+                    for pixels in sorted(lengths):
                         segments = Segments.of(conv, tile, codes, pixels)
                         choices.append(cls(conv, table, segments, blocks))
                 if "blocks" in config:
@@ -90,6 +96,17 @@ class LookupCore:
     def parts(self) -> int:
         """Parts of a group's outputs, each of as many vectors as a tile has."""
         return -(-self.conv.outputs // (self.blocks * self.table.lookup.vector_bytes))
+
+    @property
+    def splits(self) -> int:
+        """Jobs that share the outputs of a segment, where it would be the only job.
+
+        Each makes the codes anew. All of them have whole parts, and none that overlap.
+        """
+        jobs = self.conv.batch * self.conv.groups * self.segments.count
+        size = self.blocks * self.table.lookup.vector_bytes
+        whole_parts = self.conv.outputs % (size * _LEAST_JOBS) == 0
+        return _LEAST_JOBS if jobs < _LEAST_JOBS and whole_parts else 1
 
     @property
     def job_segments(self) -> int:
@@ -154,6 +171,7 @@ class LookupCore:
         pixel = self.codes.cycles + result * self.blocks * self.parts
         tiles = self.strips * self.strip_tiles
         segment = self.parts * tiles * (runs + widenings) + segments.filled * pixel + _SEGMENT_START
+        segment += (self.splits - 1) * segments.filled * self.codes.cycles
         count = conv.batch * conv.groups * segments.count
         return count * segment + count // self.job_segments * _JOB
 
@@ -215,22 +233,23 @@ class LookupCore:
         size, steps, blocks = table.lookup.vector_bytes, table.steps, self.blocks
         tile, strips, outputs = segments.tile, self.strips, self.filled_outputs
         share, all_chunks = self.job_segments, conv.groups * table.chunks
-        jobs = conv.batch * conv.groups * segments.count // share
+        jobs, splits = conv.batch * conv.groups * segments.count // share, self.splits
+        own_outputs = outputs // splits
         lookups, encode, sum_strip = (
             self.tile_sums.lookups,
             self.codes.encode_segment(),
             self._sum_strip(),
         )
 
-        def region(results: tirx.Buffer, at: Expr, strip: Expr) -> tirx.BufferRegion:
-            """Return the results of a strip of the segment number `at`, of all segments."""
+        def region(results: tirx.Buffer, at: Expr, strip: Expr, split: Expr) -> tirx.BufferRegion:
+            """Return a job's results of a strip of the segment number `at`, of all segments."""
             y, x = segments.corner(at % segments.count)
             rows, span = segments.rows, segments.span
             if strips > 1:
                 x, span = x + self.strip_start(strip), self.strip_pixels
             image = at // (segments.count * conv.groups)
-            first = at // segments.count % conv.groups * outputs
-            return results[image, y : y + rows, x : x + span, first : first + outputs]
+            first = at // segments.count % conv.groups * outputs + split * own_outputs
+            return results[image, y : y + rows, x : x + span, first : first + own_outputs]
 
         @T.prim_func(s_tir=True, private=True)
         def accumulate(
@@ -241,9 +260,10 @@ class LookupCore:
             starts: T.Buffer(starts.shape, "uint16"),
             results: T.Buffer((conv.batch, *conv.output_size, conv.groups * outputs), "int16"),
         ):
-            for job in T.parallel(jobs):
+            for job in T.parallel(jobs * splits):
                 with T.sblock("job"):
-                    v = T.axis.spatial(jobs, job)
+                    v = T.axis.spatial(jobs, job // splits)
+                    split = T.axis.spatial(splits, job % splits)
                     T.reads(whole(padded), whole(zeros), whole(rows), whole(lanes), whole(starts))
                     T.writes(whole(results))
                     # Small buffers without a scope are on the stack. Others are allocated at every
@@ -262,6 +282,7 @@ class LookupCore:
                             with T.sblock("strip"):
                                 at = T.axis.spatial(jobs * share, v * share + turn_of_job)
                                 vt = T.axis.spatial(strips, strip)
+                                vs = T.axis.spatial(splits, split)
                                 T.reads(
                                     whole(codes),
                                     whole(counts),
@@ -270,7 +291,7 @@ class LookupCore:
                                     whole(lanes),
                                     whole(starts),
                                 )
-                                T.writes(region(results, at, vt), whole(codes))
+                                T.writes(region(results, at, vt, vs), whole(codes))
                                 T.sblock_attr({OWNS_RESULT: True})
                                 entries = T.sblock_alloc_buffer((lookups, steps, size), "uint8")
                                 found = T.sblock_alloc_buffer((lookups, blocks, size), "uint8")
@@ -288,6 +309,7 @@ class LookupCore:
                                     total,
                                     results,
                                     (n, group, segment),
+                                    vs,
                                     first,
                                     any_zero,
                                 )
@@ -299,8 +321,9 @@ class LookupCore:
 
         Its arguments are the core's operands but for the image, a job's codes and counts, vectors
         to work in (see `TileSums.sum_chunk`), the results, the place (image, group, segment), the
-        strip's first pixel, and whether the image has zeros.
+        job's share of the outputs, the strip's first pixel, and whether the image has zeros.
         """
+        parts = self.parts // self.splits
         chunks, tile, wide = self.table.chunks, self.segments.tile, self.wide_sums
         set_sums, add_sums, finish = wide.set(), wide.add(), wide.finish(self.filled_outputs)
         sum_chunk = self.tile_sums.sum_chunk()
@@ -318,10 +341,12 @@ class LookupCore:
             total,
             results,
             place,
+            split,
             first,
             any_zero,
         ):
-            for part in range(self.parts):
+            for own_part in range(parts):
+                part: T.let = split * parts + own_part
                 for step in range(chunks * (1 + any_zero)):
                     ch: T.let = step % chunks
                     turn: T.let = step // chunks

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import track
 
 from ..errors import SnnError
+from ..target import features_of
 from .arm.tools import llvm_tool
 from .clock import clock_hertz
 from .kernels import FLOAT_DATA, PAIRS_32, PAIRS_64, SINGLE, Kind, chosen_kernel
@@ -38,6 +39,7 @@ _LOOKUP = r"vp(?:ermb|shufb)\s.*%([xyz])mm\d+$"
 _GATHERS = {"b": 1, "w": 2, "s": 4}
 """Bytes of an element by the last letter of the instruction that adds it."""
 _ADDS = r"v(?:padd|addp)([bws])\s+-?\d*\(.*\), %([xyz])mm\d+, %[xyz]mm\d+$"
+_STORE, _SUMMED = r"^v?mov\S+\s+%[xyz]mm\d+, -?\d*\(", 3
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,13 @@ def _looked_up(loop: Sequence[str]) -> int:
 
 
 def _gathered(loop: Sequence[str]) -> int:
-    """Return the responses that a loop adds from memory."""
+    """Return the responses that a loop adds from memory.
+
+    Loops that make responses add from memory, too, but store each sum of three.
+    """
     found = [match for line in loop if (match := re.search(_ADDS, line))]
+    if len(found) <= _SUMMED * sum(bool(re.search(_STORE, line)) for line in loop):
+        return 0
     return sum(_REGISTER_BYTES[match[2]] // _GATHERS[match[1]] for match in found)
 
 
@@ -227,6 +234,7 @@ def code_tables(loops: Sequence[HotLoop]) -> list[Table]:
 def main(layers: str, output: Path) -> None:
     """Show the inner loops of our kernels, and the ports that they keep busy.
 
+    Those of binary and of float activations for AVX-512, and those of single units for AVX2.
     Needs llvm-mca from Debian's package llvm, 17 or newer.
     """
     console = Console(markup=False, highlight=False)
@@ -234,7 +242,7 @@ def main(layers: str, output: Path) -> None:
     cases = [
         (layer, kind, name, target)
         for name, target in bench_targets(HOST).items()
-        for kind in _KINDS
+        for kind in (_KINDS if features_of(target).vector_bits == 512 else _KINDS[:1])
         for layer in layers_named(layers)
     ]
     loops = [hot_loop(*case) for case in track(cases, "compiling", console=console, transient=True)]

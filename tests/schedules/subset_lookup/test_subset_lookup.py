@@ -110,6 +110,8 @@ def test_scaled_results_of_packed_signs(target_text: str) -> None:
     """What follows is done part by part; the last segments, strips and vectors overlap others."""
     cases = [layer(96, 13, 32, 2, outputs=150, zeros=zeros) for zeros in (0, 0.002)]
     cases += [layer(32, 19, 32, outputs=64, zeros=zeros) for zeros in (0, 0.01)]
+    # A single segment, whose outputs two jobs share.
+    cases += [layer(32, 7, 32, outputs=512, zeros=zeros) for zeros in (0, 0.01)]
     results = run_all(cases, parse_target(target_text), scaled)
     for case, result in zip(cases, results, strict=True):
         expected = case.expected().astype(np.float32)
