@@ -6,11 +6,13 @@ Layers on the accelerator read and make int8 signs; those left to the processor 
 from collections.abc import Sequence
 
 import tvm
+from numpy.typing import NDArray
 
 from ..ops import ACCELERATOR
 from ..target.vta.configuration import Configuration
 from .channels_last import ChannelsLast
 from .choose_strategies import Choice, set_strategies
+from .fixed_point_trunks import fixed_point_trunks
 from .layers import var_bindings
 from .name_bindings import name_bindings
 from .pack_activations import PackActivations
@@ -18,16 +20,24 @@ from .partition import Partition, partition
 
 
 def divide(
-    module: tvm.IRModule, layers: Sequence[str], hardware: Configuration
+    module: tvm.IRModule,
+    layers: Sequence[str],
+    hardware: Configuration,
+    samples: Sequence[NDArray] | None,
 ) -> tuple[tvm.IRModule, Partition]:
     """Lay out a rewritten network and divide it; every variable has a name of its own.
 
     `layers` are the names of all layers, which they keep. Layers on the accelerator have its
-    strategy.
+    strategy. Given `samples`, inputs of the network, residual trunks are computed in fixed point
+    with as many bits of fraction as those leave room for; without, in float32 by the processor.
     """
-    before = [ChannelsLast(), name_bindings(frozenset(layers))]
-    named = tvm.transform.Sequential(before)(module)
-    parts = partition(named, hardware)
+    naming = name_bindings(frozenset(layers))
+    named = tvm.transform.Sequential([ChannelsLast(), naming])(module)
+    fractions = {}
+    if samples is not None:
+        found = fixed_point_trunks(named, hardware, samples)
+        named, fractions = naming(found.module), found.fractions
+    parts = partition(named, hardware, fractions)
     placed = {name: Choice(ACCELERATOR, parts.reasons[name]) for name in parts.layers}
     kept = frozenset(str(binding.var.name) for binding in var_bindings(named["main"]))
     after = [set_strategies(placed), PackActivations(), name_bindings(kept)]

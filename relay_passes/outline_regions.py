@@ -1,34 +1,76 @@
 """Let `main` call the accelerator: each region becomes one call of a packed function."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from .layers import var_bindings
-from .partition import Region
+from .regions import Region
 from .trace_kernels import ACCELERATE
 
 
 def outline_regions(regions: Sequence[Region]) -> tvm.transform.Pass:
     """Return the pass that replaces regions of a lifted network's `main` by calls.
 
-    The call of region i is `tvm_snn.accelerate(i, image, *results)`, the results being written in
-    place. Tensors keep their names; weights that only the accelerator needs are parameters no
-    more.
+    The call of region i is `tvm_snn.accelerate(i, *inputs, *results)`, the results being written in
+    place. Tensors keep their names; a call with several results is `region{i}`. Weights that
+    only the accelerator needs are parameters no more.
     """
 
     @tvm.transform.module_pass(opt_level=0, name="OutlineRegions")
     def transform(module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
-        outliner = _Outliner(module, regions)
-        main = outliner.visit_expr(module["main"])
-        outliner.builder_.update_func(module.get_global_var("main"), main)
+        ordered = tvm.IRModule(dict(module.functions), attrs=module.attrs)
+        main = _with_inputs_first(module["main"], regions)
+        ordered.update_func(module.get_global_var("main"), main)
+        outliner = _Outliner(ordered, regions)
+        outliner.builder_.update_func(
+            ordered.get_global_var("main"), outliner.visit_expr(ordered["main"])
+        )
         return _without_unused_weights(
             relax.transform.DeadCodeElimination()(outliner.builder_.get())
         )
 
     return transform
+
+
+def result_name(number: int, tensors: Sequence[str]) -> str:
+    """Return the variable that holds what the call of a region with these results returns."""
+    return tensors[0] if len(tensors) == 1 else f"region{number}"
+
+
+def _with_inputs_first(main: relax.Function, regions: Sequence[Region]) -> relax.Function:
+    """Return the function with all that a region takes computed before anything it gives.
+
+    Otherwise the order stays: a layer's residual may be computed after the layer.
+    """
+    (block,) = main.body.blocks
+    bindings = {str(binding.var.name): binding for binding in block.bindings}
+    needed = {
+        name: [str(var.name) for var in relax.analysis.free_vars(binding.value)]
+        for name, binding in bindings.items()
+    }
+    for region in regions:
+        for result in region.results:
+            needed[result.tensor] = [one.tensor for one in region.inputs]
+    order = [bindings[name] for name in _in_order(needed)]
+    body = relax.SeqExpr([type(block)(order)], main.body.body)
+    return relax.Function(main.params, body, main.ret_ty, attrs=main.attrs)
+
+
+def _in_order(needed: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return names, each after those that it needs; of names from elsewhere nothing is asked."""
+    done: dict[str, None] = {}
+    for name in needed:
+        waiting = [name]
+        while waiting:
+            before = [n for n in needed[waiting[-1]] if n in needed and n not in done]
+            if before:
+                waiting.append(before[0])
+            else:
+                done.setdefault(waiting.pop())
+    return list(done)
 
 
 @mutator
@@ -39,35 +81,44 @@ class _Outliner(PyExprMutator):
         self._types = {str(b.var.name): b.var.ty for b in var_bindings(main)}
         self._variables = {str(b.var.name): b.var for b in var_bindings(main)}
         self._variables |= {str(param.name): param for param in main.params}
-        self._regions = {region.layers[0].name: (i, region) for i, region in enumerate(regions)}
+        self._regions = {
+            result.tensor: (number, region)
+            for number, region in enumerate(regions)
+            for result in region.results
+        }
         self._results: dict[str, relax.Expr] = {}
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
         name = str(binding.var.name)
-        if name in self._regions:
-            self._call(*self._regions[name])
-        if name in self._results:
-            value = self.builder_.normalize(self._results[name])
-            var = type(binding.var)(name, value.ty)
-            self.builder_.emit_normalized(relax.VarBinding(var, value))
-            self.set_var_remap(binding.var, var)
+        if name not in self._regions:
+            super().visit_var_binding_(binding)
             return
-        super().visit_var_binding_(binding)
+        if name not in self._results:
+            self._call(*self._regions[name])
+        self.set_var_remap(binding.var, self._bind(name, self._results[name], type(binding.var)))
 
     def _call(self, number: int, region: Region) -> None:
-        image = self.visit_expr(self._variables[region.image])
+        inputs = [self.visit_expr(self._variables[one.tensor]) for one in region.inputs]
         types = [self._types[result.tensor] for result in region.results]
         call = relax.op.call_dps_packed(
             ACCELERATE,
-            relax.Tuple([tvm.tirx.IntImm("int64", number), image]),
+            relax.Tuple([tvm.tirx.IntImm("int64", number), *inputs]),
             out_ty=types if len(types) > 1 else types[0],
         )
         if len(types) == 1:
             self._results[region.results[0].tensor] = call
             return
-        whole = self.builder_.emit(call, f"region{number}")
+        tensors = [result.tensor for result in region.results]
+        whole = self._bind(result_name(number, tensors), call, relax.DataflowVar)
         for place, result in enumerate(region.results):
             self._results[result.tensor] = relax.TupleGetItem(whole, place)
+
+    def _bind(self, name: str, value: relax.Expr, kind: type[relax.Var]) -> relax.Var:
+        # `emit` would turn the dots of a layer's name into underscores.
+        value = self.builder_.normalize(value)
+        var = kind(name, value.ty)
+        self.builder_.emit_normalized(relax.VarBinding(var, value))
+        return var
 
 
 def _without_unused_weights(module: tvm.IRModule) -> tvm.IRModule:

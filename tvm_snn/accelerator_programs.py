@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from .errors import ArtifactError
 from .progress import phase
-from .relay_passes.partition import Region
-from .target.vta.codegen.generate import generate
+from .relay_passes.regions import Region
+from .target.vta.codegen.generate import Program, generate
 from .target.vta.codegen.ports import INPUTS, Port
 from .target.vta.codegen.tuned import Tilings
 from .target.vta.configuration import Configuration
@@ -22,7 +22,8 @@ class RegionProgram:
     """Convolutions that the accelerator computes without the processor between."""
 
     layers: tuple[str, ...]
-    image: Port
+    inputs: tuple[Port, ...]
+    """In the order of the call's arguments."""
     results: tuple[Port, ...]
     tensors: tuple[str, ...]
     """The results' variables in the network."""
@@ -40,15 +41,16 @@ class RegionProgram:
 
     def check(self, hardware: Configuration) -> None:
         """Raise ArtifactError where the parts do not fit together."""
-        ports = (self.image, *self.results)
+        ports = (*self.inputs, *self.results)
         inside = all(
             0 <= port.address <= port.address + port.size(hardware) <= self.memory_bytes
             for port in ports
         )
-        forms = self.image.form in INPUTS and not any(r.form in INPUTS for r in self.results)
+        forms = all(one.form in INPUTS for one in self.inputs)
+        forms = forms and not any(one.form in INPUTS for one in self.results)
         whole = self.instructions and len(self.instructions) % INSTRUCTION_BYTES == 0
         fits = len(self.memory) <= self.memory_bytes and len(self.results) == len(self.tensors)
-        if not (inside and forms and whole and fits and self.layers):
+        if not (inside and forms and whole and fits and self.layers and self.inputs):
             raise ArtifactError(
                 f"The accelerator's program of layers {', '.join(self.layers)} does not fit its "
                 "own description. The artifact is damaged: compile it anew."
@@ -85,15 +87,20 @@ def _generate(region: Region, hardware: Configuration, tilings: Tilings | None) 
     memory = program.dram()
     return RegionProgram(
         layers=tuple(layer.name for layer in region.layers),
-        image=program.image_port(region.layers[0].name),
-        results=tuple(
-            program.vectors_port(result.layer)
-            if result.vectors
-            else program.planes_port(result.layer)
-            for result in region.results
-        ),
+        inputs=tuple(_port(program, one.form, one.layer) for one in region.inputs),
+        results=tuple(_port(program, one.form, one.layer) for one in region.results),
         tensors=tuple(result.tensor for result in region.results),
         instructions=encode(program.instructions),
         memory=memory.tobytes().rstrip(b"\0"),
         memory_bytes=len(memory),
     )
+
+
+def _port(program: Program, form: str, layer: str) -> Port:
+    """Return where a layer's tensor of a form lies in a program's memory."""
+    find = {
+        "image": program.image_port,
+        "residual": program.residual_port,
+        "activations": program.vectors_port,
+    }
+    return find.get(form, program.planes_port)(layer)

@@ -1,7 +1,7 @@
 """Runs the accelerator's part of a network: what the compiled `main` calls."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -38,12 +38,16 @@ class AcceleratorSession:
         finally:
             _session.reset(token)
 
-    def run(self, number: int, images: NDArray[np.int8]) -> list[NDArray]:
-        """Run a region on images (N, H, W, C), one by one; return its results, each (N, ...)."""
+    def run(self, number: int, tensors: Sequence[NDArray]) -> list[NDArray]:
+        """Run a region on its inputs, each (N, H, W, C), one n after the other.
+
+        Returns its results, each (N, ...).
+        """
         region, program = self._regions[number], self._loaded[number]
         results = []
-        for image in images:
-            program.write(region.image.address, region.image.pack(image, self._hardware))
+        for inputs in zip(*tensors, strict=True):
+            for port, array in zip(region.inputs, inputs, strict=True):
+                program.write(port.address, port.pack(array, self._hardware))
             self.cycles[number] += program.run().cycles
             results.append(
                 [
@@ -55,19 +59,24 @@ class AcceleratorSession:
             )
         return [np.stack(parts) for parts in zip(*results, strict=True)]
 
+    def inputs_of(self, number: int) -> int:
+        """Return how many tensors a region takes."""
+        return len(self._regions[number].inputs)
+
 
 _session: ContextVar[AcceleratorSession | None] = ContextVar("accelerator", default=None)
 
 
-def _accelerate(number: int, image: Any, *results: Any) -> None:
+def _accelerate(number: int, *tensors: Any) -> None:
     session = _session.get()
     if session is None:
         raise SnnError(
             "The network computes layers on an accelerator, and none is there: call it through "
             "tvm_snn.load or tvm_snn.compile."
         )
-    found = session.run(int(number), image.numpy())
-    for array, tensor in zip(found, results, strict=True):
+    count = session.inputs_of(int(number))
+    found = session.run(int(number), [tensor.numpy() for tensor in tensors[:count]])
+    for array, tensor in zip(found, tensors[count:], strict=True):
         tensor.copyfrom(array)
 
 

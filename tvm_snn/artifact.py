@@ -40,7 +40,7 @@ from .target.vta.configuration import Configuration
 from .version import __version__
 from .weights import Weight, pack, unpack
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever an older reader would misread the file."""
 
 _MANIFEST = "manifest.json"
@@ -253,7 +253,7 @@ def _accelerator_manifest(programs: AcceleratorPrograms | None) -> dict[str, Any
     regions = [
         {
             "layers": list(region.layers),
-            "image": asdict(region.image),
+            "inputs": [asdict(port) for port in region.inputs],
             "results": [asdict(port) for port in region.results],
             "tensors": list(region.tensors),
             "memory_bytes": region.memory_bytes,
@@ -277,7 +277,7 @@ def _accelerator(
     for number, given in enumerate(manifest["regions"]):
         region = RegionProgram(
             layers=tuple(given["layers"]),
-            image=_records(Port, [given["image"]])[0],
+            inputs=_records(Port, given["inputs"]),
             results=_records(Port, given["results"]),
             tensors=tuple(given["tensors"]),
             instructions=members[_INSTRUCTIONS.format(number)],

@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tvm
+from numpy.typing import NDArray
 from tvm import relax
 
 from .accelerator_programs import AcceleratorPrograms, generate_programs
@@ -37,7 +39,7 @@ from .relay_passes.lay_out import lay_out
 from .relay_passes.lift_weights import lift_weights
 from .relay_passes.lower import Lowered, lower
 from .relay_passes.name_bindings import name_bindings
-from .relay_passes.outline_regions import outline_regions
+from .relay_passes.outline_regions import outline_regions, result_name
 from .relay_passes.partition import Partition
 from .relay_passes.rewrite_layers import rewrite_layers
 from .relay_passes.trace_kernels import ACCELERATE, Kernel
@@ -48,6 +50,9 @@ from .target import TargetLike, features_of, parse_target, split_accelerator
 from .target.vta.codegen.tuned import Tilings, holds_tilings, load_tilings
 from .target.vta.configuration import Configuration
 from .verification import Verification, verify_network
+
+FIXED16, FLOAT32 = TRUNKS = ("fixed16", "float32")
+"""How residual trunks are computed beside an accelerator."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def compile(
     example_inputs: Sequence[Any] | None = None,
     records: str | Path | None = None,
     verify: bool | None = None,
+    trunk: str = FIXED16,
 ) -> CompiledNetwork:
     """Compile a model for a target.
 
@@ -72,18 +78,23 @@ def compile(
     torch.export.ExportedProgram, the path of a `.pt2` or `.onnx` file, an ONNX ModelProto, or a
     Relax IRModule. `target` is "host", a board such as "raspberry-pi-4", "llvm -mcpu=cortex-a72",
     a dictionary, tag or Target. One with an accelerator ("pynq-z2", or any with the option
-    `-accelerator=pynq-z2`) gives it all layers that it can compute exactly; the report says of
-    each where it is computed and why. "host -accelerator=pynq-z2" runs here, the accelerator
-    simulated.
+    `-accelerator=pynq-z2`) gives it all layers whose sums it can compute exactly; the report says
+    of each where it is computed and why. "host -accelerator=pynq-z2" runs here, the accelerator
+    simulated. Beside an accelerator, `trunk` says how what follows these layers in a residual
+    network is computed: "fixed16" by the accelerator in 16-bit fixed point, which is a
+    quantisation (the report states its steps, which are chosen by running the network on
+    `example_inputs`, or else on seeded inputs), "float32" by the processor.
     `records` is a file of tuning records (see :func:`tvm_snn.tune`) to use before those that ship
     with this package, or one of the accelerator's tilings. `verify` compares the compiled network
     with the reference interpreter on a seeded input; by default it does where this machine can run
     the network. The result is a Network then; one for another machine can be saved, but not called.
 
     Raises ModelError for a model that cannot be read, UnsupportedOperatorError for an operator
-    that is not known, TargetError for a target, RecordsError for tuning records that are malformed
-    or for other targets, VerificationError when the result is wrong.
+    that is not known, TargetError for a target or another `trunk`, RecordsError for tuning records
+    that are malformed or for other targets, VerificationError when the result is wrong.
     """
+    if trunk not in TRUNKS:
+        raise TargetError(f"There is no trunk {trunk!r}: give one of {', '.join(TRUNKS)}.")
     processor, hardware = split_accelerator(target)
     parsed = parse_target(processor)
     features = features_of(parsed)
@@ -97,7 +108,11 @@ def compile(
     if records is not None and holds_tilings(records):
         tilings, records = load_tilings(records, hardware), None
     measured = load_records(records, features, str(parsed))
-    artifact = build(detect(model, example_inputs), parsed, measured, hardware, tilings)
+    detected = detect(model, example_inputs)
+    samples = None
+    if hardware is not None and trunk == FIXED16:
+        samples = _samples(detected.module["main"], example_inputs)
+    artifact = build(detected, parsed, measured, hardware, tilings, samples=samples)
     if misfit is not None:
         return CompiledNetwork(artifact)
     network = Network(artifact)
@@ -159,16 +174,18 @@ def build(
     hardware: Configuration | None = None,
     tilings: Tilings | None = None,
     *,
+    samples: Sequence[NDArray] | None = None,
     executable: bool = True,
 ) -> Artifact:
     """Rewrite, plan and lower a network whose layers were detected.
 
     `hardware` is the accelerator beside the target, if there is one, `tilings` how it cuts layers.
-    Without `executable` there is no machine code for TVM's run-time library, which a C library has
-    no use for.
+    Given `samples`, inputs of the network, it computes residual trunks in fixed point. Without
+    `executable` there is no machine code for TVM's run-time library, which a C library has no use
+    for.
     """
     features = features_of(target)
-    module, parts = _divide(detected, hardware)
+    module, parts = _divide(detected, hardware, samples)
     choices = choose_strategies(module, features, records)
     lifted = lift_weights(set_strategies(choices)(module))
     programs, called = None, lifted.module
@@ -201,12 +218,23 @@ def build(
 
 
 def _divide(
-    detected: Detected, hardware: Configuration | None
+    detected: Detected, hardware: Configuration | None, samples: Sequence[NDArray] | None
 ) -> tuple[tvm.IRModule, Partition | None]:
     if hardware is None:
         return rewrite(detected), None
     rewritten = rewrite_layers(detected.layers)(detected.module)
-    return divide(rewritten, [layer.name for layer in detected.layers], hardware)
+    with phase("dividing the network"):
+        return divide(rewritten, [layer.name for layer in detected.layers], hardware, samples)
+
+
+def _samples(main: relax.Function, given: Sequence[Any] | None) -> list[NDArray]:
+    """Return inputs of a network: those that were given, if they are its own, or seeded ones."""
+    specs = [_spec(str(param.name), param.ty) for param in main.params]
+    arrays = [
+        np.asarray(value.detach() if hasattr(value, "detach") else value) for value in given or ()
+    ]
+    found = [(array.shape, str(array.dtype)) for array in arrays]
+    return arrays if found == [(s.shape, s.dtype) for s in specs] else seeded_inputs(specs)
 
 
 def _placed(
@@ -228,11 +256,12 @@ def _with_regions(
     kernels: Sequence[Kernel], programs: AcceleratorPrograms | None
 ) -> tuple[Kernel, ...]:
     """Return the kernels, calls of the accelerator with what their regions compute."""
-    regions = iter(programs.regions if programs is not None else ())
+    regions = programs.regions if programs is not None else ()
+    by_result = {result_name(n, region.tensors): region for n, region in enumerate(regions)}
     named = []
     for kernel in kernels:
         if kernel.function == ACCELERATE:
-            region = next(regions)
+            region = by_result[kernel.outputs[0]]
             computes = tuple(dict.fromkeys((*region.layers, *region.tensors)))
             kernel = Kernel(ACCELERATE, region.tensors, computes)
         named.append(kernel)

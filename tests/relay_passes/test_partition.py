@@ -56,7 +56,7 @@ def test_signs_stay_on_the_accelerator():
     assert [layer.image for layer in region.layers] == ["", "first"]
     assert [layer.vector for layer in region.layers] == [Vector.SIGN, Vector.NONE]
     assert region.layers[1].plane is Plane.ACCUMULATOR
-    assert region.image == "image"
+    assert [(one.tensor, one.form) for one in region.inputs] == [("image", "image")]
     assert [result.tensor for result in region.results] == ["second"]
     assert found.reasons["first"] == "on accelerator, its signs by exact thresholds, too"
 
@@ -89,7 +89,10 @@ def test_signs_that_the_processor_reads_too_are_a_result():
     found = _divide(body)
 
     (region,) = found.regions
-    assert [(r.tensor, r.vectors) for r in region.results] == [("signs", True), ("second", False)]
+    assert [(one.tensor, one.form) for one in region.results] == [
+        ("signs", "activations"),
+        ("second", "accumulator"),
+    ]
     main = outline_regions(found.regions)(lift_weights(module([IMAGE], body)).module)["main"]
     assert str(main).count(ACCELERATE) == 1
 

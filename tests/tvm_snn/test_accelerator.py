@@ -90,8 +90,8 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path, what, monkeypatch)
     compiled = _compiled()
     region = compiled.artifact.accelerator.regions[0]
     changes = {
-        "address": ("image", {"address": region.memory_bytes}),
-        "form": ("image", {"form": "accumulator"}),
+        "address": {"address": region.memory_bytes},
+        "form": {"form": "accumulator"},
         "instructions": None,
     }[what]
     manifest = tvm_snn.artifact._accelerator_manifest
@@ -101,7 +101,7 @@ def test_a_description_that_does_not_fit_is_refused(tmp_path, what, monkeypatch)
         if changes is None:
             made["regions"][0]["memory_bytes"] = 3
         else:
-            made["regions"][0][changes[0]] |= changes[1]
+            made["regions"][0]["inputs"][0] |= changes
         return made
 
     monkeypatch.setattr(tvm_snn.artifact, "_accelerator_manifest", damaged)

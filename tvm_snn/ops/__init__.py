@@ -7,6 +7,7 @@ known to Relax.
 
 from .binary_conv2d import binary_conv2d
 from .binary_dense import binary_dense
+from .fixed_point_trunk import fixed_point_trunk
 from .geometry import ConvGeometry
 from .operator import Operator, image_size, static_shape, with_strategy
 from .pack_signs import pack_signs
@@ -18,7 +19,10 @@ LAYERS: dict[str, Operator] = {
     for operator in (subset_conv2d, binary_conv2d, subset_dense, binary_dense)
 }
 """The operators that have weights: strategies compute them."""
-OPERATORS: dict[str, Operator] = {**LAYERS, pack_signs.name: pack_signs}
+OPERATORS: dict[str, Operator] = {
+    **LAYERS,
+    **{operator.name: operator for operator in (pack_signs, fixed_point_trunk)},
+}
 """All of them."""
 
 ACCELERATOR = "accelerator"
@@ -32,6 +36,7 @@ __all__ = [
     "Operator",
     "binary_conv2d",
     "binary_dense",
+    "fixed_point_trunk",
     "image_size",
     "pack_signs",
     "static_shape",
