@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,21 @@ from numpy.typing import NDArray
 from .accelerator_programs import AcceleratorPrograms
 from .errors import SnnError
 from .relay_passes.trace_kernels import ACCELERATE
+from .target.vta.cycle_model import predicted_cycles
 from .target.vta.driver import Accelerator
+from .target.vta.isa.encoding import decode
+
+
+@dataclass(frozen=True)
+class RegionCycles:
+    """How long the accelerator takes for one image in a region."""
+
+    layers: tuple[str, ...]
+    cycles: int
+    counted: bool
+    """Whether the hardware, or its RTL, counted them; else the cycle model has predicted them."""
+    milliseconds: float
+    """At the clock that the configuration assumes."""
 
 
 class AcceleratorSession:
@@ -28,6 +43,7 @@ class AcceleratorSession:
         ]
         self.cycles: Counter[int] = Counter()
         """By region, as counted in the runs so far; 0 where nothing counts."""
+        self._latest: dict[int, int] = {}
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -48,7 +64,8 @@ class AcceleratorSession:
         for inputs in zip(*tensors, strict=True):
             for port, array in zip(region.inputs, inputs, strict=True):
                 program.write(port.address, port.pack(array, self._hardware))
-            self.cycles[number] += program.run().cycles
+            self._latest[number] = program.run().cycles
+            self.cycles[number] += self._latest[number]
             results.append(
                 [
                     port.unpack(
@@ -58,6 +75,17 @@ class AcceleratorSession:
                 ]
             )
         return [np.stack(parts) for parts in zip(*results, strict=True)]
+
+    def region_cycles(self) -> tuple[RegionCycles, ...]:
+        """Return the cycles of each region: those of its latest image, or else predicted ones."""
+        return tuple(self._cycles_of(number) for number in range(len(self._regions)))
+
+    def _cycles_of(self, number: int) -> RegionCycles:
+        region, hardware = self._regions[number], self._hardware
+        counted = self._latest.get(number, 0)
+        cycles = counted or predicted_cycles(decode(region.instructions), hardware)
+        milliseconds = cycles / (1e3 * hardware.clock_mhz)
+        return RegionCycles(region.layers, cycles, bool(counted), milliseconds)
 
     def inputs_of(self, number: int) -> int:
         """Return how many tensors a region takes."""

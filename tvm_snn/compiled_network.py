@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tvm import relax
 
+from .accelerator_session import RegionCycles
 from .artifact import Artifact, TensorSpec, write_artifact
 from .c_runtime import PREFIX, CLibrary, export_c
 from .errors import ArtifactError, ModelError
@@ -80,6 +81,10 @@ class CompiledNetwork:
         an input is missing, unknown, or of another shape or dtype.
         """
         return self._run(self.check_inputs(arrays, named))
+
+    def region_cycles(self) -> tuple[RegionCycles, ...]:
+        """Return the cycles of each region on an accelerator; none where nothing counts them."""
+        return ()
 
     def measure(self, arrays: Sequence[Any], runs: int) -> Times:
         """Measure the network where it runs: see `measurement.measure`."""

@@ -12,7 +12,7 @@ import tvm
 from numpy.typing import NDArray
 from tvm import relax
 
-from .accelerator_session import AcceleratorSession
+from .accelerator_session import AcceleratorSession, RegionCycles
 from .artifact import Artifact, read_artifact
 from .c_runtime import PREFIX, CLibrary, compare_library, export_c
 from .compiled_network import CompiledNetwork, KernelCall, Result
@@ -89,6 +89,10 @@ class Network(CompiledNetwork):
             compare_library(library, prefix, self.inputs, self)
 
         return export_c(self.artifact, path, prefix, check)
+
+    def region_cycles(self) -> tuple[RegionCycles, ...]:
+        """Return the cycles of each region: counted by the RTL, or else by the cycle model."""
+        return () if self.accelerator is None else self.accelerator.region_cycles()
 
     def measure(self, arrays: Sequence[Any], runs: int) -> Times:
         """Measure the network: see `measurement.measure`."""

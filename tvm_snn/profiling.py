@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .accelerator_session import RegionCycles
 from .compiled_network import CompiledNetwork
 from .conditions import Conditions, change
 from .errors import ModelError
@@ -38,6 +39,8 @@ class Profile:
     """Clock, governor and temperature of the machine when the measuring began."""
     after: Conditions
     """The same at the end: a clock that fell, or heat, explains times that vary."""
+    regions: tuple[RegionCycles, ...] = ()
+    """What each region on an accelerator takes for one image."""
 
     def __str__(self) -> str:
         """Return the table of layers, the kernels outside of layers, and the total."""
@@ -57,6 +60,7 @@ class Profile:
             )
         if any(row.strategy == ACCELERATOR for row in self.report.rows):
             lines.append("layers on the accelerator were simulated: their times are no hardware's")
+        lines += [_cycles(number, region) for number, region in enumerate(self.regions)]
         lines.append(f"whole network: {self.microseconds:.1f} us, median of {self.runs} runs")
         conditions = change(self.before, self.after)
         return "\n".join([*lines, *([conditions] if conditions else [])])
@@ -91,6 +95,17 @@ def profile(network: CompiledNetwork, *inputs: Any, runs: int = 20) -> Profile:
         runs=runs,
         before=times.before,
         after=times.after,
+        regions=network.region_cycles(),
+    )
+
+
+def _cycles(number: int, region: RegionCycles) -> str:
+    first, last, count = region.layers[0], region.layers[-1], len(region.layers)
+    layers = first if count == 1 else f"{first} to {last} ({count} layers)"
+    source = "counted" if region.counted else "by the cycle model"
+    return (
+        f"region {number}, {layers}: {region.cycles:,} cycles an image, {source}; "
+        f"{region.milliseconds:.3f} ms at the clock that is assumed"
     )
 
 

@@ -6,7 +6,7 @@ import click
 
 from ..c_runtime import PREFIX, check_names
 from ..compiled_network import CompiledNetwork
-from ..compiler import compile
+from ..compiler import TRUNKS, compile
 from ..network import Network
 from .models import load_model, model_arguments
 from .output import check_writable, json_option, print_report
@@ -40,6 +40,14 @@ from .output import check_writable, json_option, print_report
     "this machine can run it]",
 )
 @click.option(
+    "--trunk",
+    type=click.Choice(TRUNKS),
+    default=TRUNKS[0],
+    show_default=True,
+    help="How residual trunks are computed beside an accelerator: by it, in 16-bit fixed point, a "
+    "quantisation; or by the processor in float32.",
+)
+@click.option(
     "--runtime",
     type=click.Choice(["tvm", "c"]),
     default="tvm",
@@ -58,6 +66,7 @@ def compile_command(
     target: str,
     records: Path | None,
     verify: bool | None,
+    trunk: str,
     runtime: str,
     prefix: str | None,
     as_json: bool,
@@ -70,7 +79,9 @@ def compile_command(
     for file in files:
         check_writable(file)
     source, examples = load_model(model, shapes)
-    network = compile(source, target, example_inputs=examples, records=records, verify=verify)
+    network = compile(
+        source, target, example_inputs=examples, records=records, verify=verify, trunk=trunk
+    )
     if runtime == "c":
         network.export_c(output, prefix=prefix)
     else:

@@ -9,6 +9,7 @@ from ..seeded_inputs import seeded_inputs
 from .models import load_arrays
 from .output import json_option, print_json, print_report
 from .remote import opened, remote_option
+from .simulator import simulator_option
 from .threads import threads_option
 
 
@@ -19,6 +20,7 @@ from .threads import threads_option
     "--runs", default=20, show_default=True, type=click.IntRange(min=1), help="How often to run."
 )
 @threads_option
+@simulator_option
 @remote_option
 @json_option
 def profile_command(
@@ -26,6 +28,7 @@ def profile_command(
     inputs: tuple[str, ...],
     runs: int,
     threads: int | None,
+    simulator: str | None,
     remote: str | None,
     timeout: float,
     as_json: bool,
@@ -34,7 +37,7 @@ def profile_command(
 
     Without INPUT files the inputs are random numbers, always the same.
     """
-    with opened(network, threads, remote, timeout) as loaded:
+    with opened(network, threads, remote, timeout, simulator) as loaded:
         arrays = load_arrays(inputs) or seeded_inputs(loaded.inputs)
         measured = profile(loaded, *arrays, runs=runs)
     if as_json:

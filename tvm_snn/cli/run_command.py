@@ -8,6 +8,7 @@ import numpy as np
 from .models import load_arrays
 from .output import check_writable, json_option, print_json, write_array
 from .remote import opened, remote_option
+from .simulator import simulator_option
 from .threads import threads_option
 
 
@@ -22,6 +23,7 @@ from .threads import threads_option
     help="Write an output as .npy, once for each output.",
 )
 @threads_option
+@simulator_option
 @remote_option
 @json_option
 def run_command(
@@ -29,6 +31,7 @@ def run_command(
     inputs: tuple[str, ...],
     output: tuple[Path, ...],
     threads: int | None,
+    simulator: str | None,
     remote: str | None,
     timeout: float,
     as_json: bool,
@@ -37,7 +40,7 @@ def run_command(
 
     Prints the outputs, shortened when they are long; -o writes them whole.
     """
-    with opened(network, threads, remote, timeout) as loaded:
+    with opened(network, threads, remote, timeout, simulator) as loaded:
         if len(output) not in (0, len(loaded.outputs)):
             raise click.UsageError(
                 f"The network has {len(loaded.outputs)} outputs, {len(output)} files were named: "

@@ -27,6 +27,11 @@ def test_compile_and_run_give_what_the_library_gives(files, tmp_path, name):
     np.testing.assert_allclose(np.load(output), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_simulator_needs_an_accelerator(files):
+    arguments = ("run", files / "net.snn", files / "x.npy", "--simulator", "rtl")
+    assert "was compiled without one" in failure(*arguments, status=2)
+
+
 def test_compile_to_a_c_library(files, tmp_path):
     library = tmp_path / "net.so"
     arguments = ("compile", files / "net.pt2", "-o", library, "--runtime", "c", "--prefix", "my")
