@@ -111,7 +111,7 @@ def compile(
     detected = detect(model, example_inputs)
     samples = None
     if hardware is not None and trunk == FIXED16:
-        samples = _samples(detected.module["main"], example_inputs)
+        samples = trunk_samples(detected.module["main"], example_inputs)
     artifact = build(detected, parsed, measured, hardware, tilings, samples=samples)
     if misfit is not None:
         return CompiledNetwork(artifact)
@@ -217,6 +217,19 @@ def build(
     )
 
 
+def trunk_samples(main: relax.Function, given: Sequence[Any] | None) -> list[NDArray]:
+    """Return inputs of a network on which the range of its residual trunks is looked at.
+
+    Those that were given, if they are `main`'s own in shape and type, or else seeded ones.
+    """
+    specs = [_spec(str(param.name), param.ty) for param in main.params]
+    arrays = [
+        np.asarray(value.detach() if hasattr(value, "detach") else value) for value in given or ()
+    ]
+    found = [(array.shape, str(array.dtype)) for array in arrays]
+    return arrays if found == [(s.shape, s.dtype) for s in specs] else seeded_inputs(specs)
+
+
 def _divide(
     detected: Detected, hardware: Configuration | None, samples: Sequence[NDArray] | None
 ) -> tuple[tvm.IRModule, Partition | None]:
@@ -225,16 +238,6 @@ def _divide(
     rewritten = rewrite_layers(detected.layers)(detected.module)
     with phase("dividing the network"):
         return divide(rewritten, [layer.name for layer in detected.layers], hardware, samples)
-
-
-def _samples(main: relax.Function, given: Sequence[Any] | None) -> list[NDArray]:
-    """Return inputs of a network: those that were given, if they are its own, or seeded ones."""
-    specs = [_spec(str(param.name), param.ty) for param in main.params]
-    arrays = [
-        np.asarray(value.detach() if hasattr(value, "detach") else value) for value in given or ()
-    ]
-    found = [(array.shape, str(array.dtype)) for array in arrays]
-    return arrays if found == [(s.shape, s.dtype) for s in specs] else seeded_inputs(specs)
 
 
 def _placed(

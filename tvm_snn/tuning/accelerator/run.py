@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ...compiler import detect
+from ...compiler import detect, trunk_samples
 from ...errors import RecordsError, TuningError
 from ...progress import phase
 from ...relay_passes.divide import divide
@@ -54,7 +54,8 @@ def tune_accelerator(
     detected = detect(model, example_inputs)
     with phase("dividing the network"):
         rewritten = rewrite_layers(detected.layers)(detected.module)
-        _, parts = divide(rewritten, [layer.name for layer in detected.layers], hardware)
+        samples = trunk_samples(detected.module["main"], example_inputs)
+        _, parts = divide(rewritten, [layer.name for layer in detected.layers], hardware, samples)
     regions = [region.layers for region in parts.regions]
     if not regions:
         raise TuningError(
