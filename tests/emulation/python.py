@@ -50,7 +50,13 @@ def run_capi(library: Path, inputs: Sequence[NDArray], outputs: int, cpu: str) -
         environment["PYTHONPATH"] = f"{system}/usr/lib/python3/dist-packages"
         environment["LD_LIBRARY_PATH"] = f"{libraries}/blas:{libraries}/lapack"
     result = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert result.returncode == 0, result.stderr
     return [np.load(folder / f"output{at}.npy") for at in range(outputs)]

@@ -53,7 +53,7 @@ def test_it_names_the_class_of_the_highest_score(
     pixels = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     (tmp_path / "image.ppm").write_bytes(ppm(pixels))
     result = subprocess.run(
-        [program, tmp_path / "image.ppm"], capture_output=True, text=True, check=True
+        [program, tmp_path / "image.ppm"], capture_output=True, text=True, check=True, timeout=300
     )
     image = (pixels.astype(np.float32) / np.float32(255)).transpose(2, 0, 1)[None]
     scores = network(np.ascontiguousarray(image))[0]
@@ -76,7 +76,9 @@ def test_what_is_no_image_of_the_size(program: Path, tmp_path: Path, image: byte
     path = tmp_path / "image.ppm"
     if image is not None:
         path.write_bytes(image)
-    result = subprocess.run([program, path], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [program, path], capture_output=True, text=True, check=False, timeout=300
+    )
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("usage: classify IMAGE")
 

@@ -27,7 +27,9 @@ sys.meta_path.insert(0, Refuse())
 def python(code: str, folder: Path, *arguments: object) -> subprocess.CompletedProcess:
     """Run Python in a folder."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def test_it_gives_what_the_network_gives(small_library: CLibrary) -> None:

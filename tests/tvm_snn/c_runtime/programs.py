@@ -78,7 +78,7 @@ def run_library(
     )
     data = b"".join(array.tobytes() for array in arrays)
     result = subprocess.run(
-        [*machine.launcher, str(program)], input=data, capture_output=True, check=False
+        [*machine.launcher, str(program)], input=data, capture_output=True, check=False, timeout=300
     )
     assert result.returncode == 0, result.stderr.decode()
     results, rest = [], result.stdout

@@ -126,7 +126,7 @@ def test_out_of_memory(small_library: CLibrary, tmp_path: Path) -> None:
         programs.HOST,
         "-Wl,--wrap=malloc",
     )
-    said = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([program], capture_output=True, text=True, check=True, timeout=300).stdout
     assert re.fullmatch(r"1 1 1 1 out of memory: a network takes [\d,]+ bytes\n", said)
 
 
@@ -141,7 +141,7 @@ def test_two_networks_in_two_threads_at_once(small_library: CLibrary) -> None:
         given, taken = buffers(INPUTS), buffers(OUTPUTS)
         for memory, array in zip(given.memory, small_inputs(seed), strict=True):
             memory.raw = array.tobytes()
-        together.wait()
+        together.wait(300)
         for _ in range(2000):
             status = api.run(given, taken)
             found = [memory.raw for memory in taken.memory]
@@ -153,7 +153,7 @@ def test_two_networks_in_two_threads_at_once(small_library: CLibrary) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(300)
     assert wrong == []
 
 
@@ -178,7 +178,7 @@ def test_one_network_in_two_threads_is_refused(api: Api) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(300)
     assert seen == {OK, BUSY}
     assert wrong == []
 

@@ -37,11 +37,17 @@ def test_a_kernel_is_a_plain_function_on_one_thread(tmp_path: Path) -> None:
     assert bare.scratch_bytes["rows"] % ALIGNMENT == 0
     (tmp_path / "kernels.o").write_bytes(bare.object_file)
     listed = subprocess.run(
-        ["nm", "-u", tmp_path / "kernels.o"], capture_output=True, text=True, check=True
+        ["nm", "-u", tmp_path / "kernels.o"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
     ).stdout.split()
     assert set(listed) <= {"U", "memset", "memcpy", "_GLOBAL_OFFSET_TABLE_"}, "no runtime"
     library = tmp_path / "kernels.so"
-    subprocess.run(["cc", "-shared", tmp_path / "kernels.o", "-o", library], check=True)
+    subprocess.run(
+        ["cc", "-shared", tmp_path / "kernels.o", "-o", library], check=True, timeout=300
+    )
 
     def room(size: int) -> np.ndarray:
         memory = np.zeros(size + ALIGNMENT, np.uint8)

@@ -29,7 +29,7 @@ PUBLIC = {
 
 
 def output_of(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 def assert_same_bits(network: Network, library: CLibrary, seeds: range = range(2)) -> None:

@@ -76,7 +76,9 @@ def check_symbols(library: CLibrary) -> None:
     """Only the interface may be seen, and only an old C library be asked for."""
 
     def said(*command: str) -> str:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=300
+        ).stdout
 
     listed = said("nm", "-D", "--defined-only", str(library.shared)).split("\n")
     names = [line.split()[-1] for line in listed if line]

@@ -18,7 +18,7 @@ def fits(check: str, folder: Path, machine: programs.Machine) -> bool:
     source.write_text(f"#include <stddef.h>\n{check}{MAIN}")
     program = folder / "check"
     assert run_tool([*machine.compiler, "-O1", source, "-o", program]).returncode == 0
-    status = subprocess.run([*machine.launcher, str(program)], check=False).returncode
+    status = subprocess.run([*machine.launcher, str(program)], check=False, timeout=300).returncode
     assert status in (0, 42)
     return status == 0
 

@@ -27,7 +27,7 @@ def unpack(tmp_path_factory) -> Callable[..., int]:
         "{ return snn_unpack(p, n, b, k, s, e); }\n"
     )
     library = folder / "unpack.so"
-    subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library], check=True)
+    subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library], check=True, timeout=300)
     return ctypes.CDLL(str(library)).unpack
 
 
