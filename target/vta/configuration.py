@@ -11,6 +11,18 @@ CONFIGURATIONS = Path(__file__).parent / "configurations"
 """Where the configurations that ship with the package lie."""
 
 
+_MOST_LINES = {
+    "activation_lines": 1 << 14,
+    "subset_lines": 1 << 9,
+    "index_lines": 1 << 16,
+    "outputs": 1 << 10,
+    "residual_lines": 1 << 12,
+    "plane_lines": 1 << 12,
+    "vector_lines": 1 << 14,
+}
+"""By the width of the fields; subsets begin within the first half of their memory."""
+
+
 @dataclass(frozen=True)
 class Configuration:
     """The parameters of one accelerator.
@@ -64,6 +76,14 @@ class Configuration:
     def _rules(self) -> tuple[tuple[bool, str], ...]:
         index_line = self.adders * self.channels
         return (
+            *(
+                (
+                    1 <= getattr(self, name) <= most,
+                    f"{name} is {getattr(self, name)}, expected 1 to {most}: what instructions can "
+                    "name",
+                )
+                for name, most in _MOST_LINES.items()
+            ),
             (1 <= self.pixels <= 64, f"pixels is {self.pixels}, expected 1 to 64"),
             (
                 self.channels in (8, 16, 32, 64),

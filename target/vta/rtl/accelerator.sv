@@ -304,7 +304,8 @@ module accelerator #(
       .activations(is_ldact),
       .idle(load_engine_idle),
       .address_fault(load_fault),
-      .address(is_ldact ? load_head[LDACT_ADDRESS_LSB+:32] : load_head[LOAD_ADDRESS_LSB+:32]),
+      .address(is_ldact ? load_head[LDACT_ADDRESS_LSB+:LDACT_ADDRESS_BITS]
+          : load_head[LOAD_ADDRESS_LSB+:LOAD_ADDRESS_BITS]),
       .memory(load_head[LOAD_MEMORY_LSB+:LOAD_MEMORY_BITS]),
       .planes(load_head[LOAD_PLANES_LSB+:LOAD_PLANES_BITS]),
       .line(load_head[LOAD_LINE_LSB+:LOAD_LINE_BITS]),
@@ -377,26 +378,31 @@ module accelerator #(
       shaped <= 1'b1;
       column_mode <= response_head[SHAPE_WINDOW_LSB];
       stride_two <= response_head[SHAPE_STRIDE_LSB+1];
-      pad_top <= response_head[SHAPE_PAD_TOP_LSB+:4];
-      pad_left <= response_head[SHAPE_PAD_LEFT_LSB+:4];
-      height <= response_head[SHAPE_HEIGHT_LSB+:10];
-      width <= response_head[SHAPE_WIDTH_LSB+:10];
-      out_width <= response_head[SHAPE_OUT_WIDTH_LSB+:10];
-      pitch <= response_head[SHAPE_PITCH_LSB+:14];
+      pad_top <= response_head[SHAPE_PAD_TOP_LSB+:SHAPE_PAD_TOP_BITS];
+      pad_left <= response_head[SHAPE_PAD_LEFT_LSB+:SHAPE_PAD_LEFT_BITS];
+      height <= response_head[SHAPE_HEIGHT_LSB+:SHAPE_HEIGHT_BITS];
+      width <= response_head[SHAPE_WIDTH_LSB+:SHAPE_WIDTH_BITS];
+      out_width <= response_head[SHAPE_OUT_WIDTH_LSB+:SHAPE_OUT_WIDTH_BITS];
+      pitch <= response_head[SHAPE_PITCH_LSB+:SHAPE_PITCH_BITS];
       paired <= response_head[SHAPE_PARTS_LSB];
     end
     if (reset) shaped <= 1'b0;
   end
 
   wire [13:0] run_line =
-      is_resp ? response_head[RESP_LINE_LSB+:14] : response_head[BCONV_LINE_LSB+:14];
+      is_resp ? response_head[RESP_LINE_LSB+:RESP_LINE_BITS]
+      : response_head[BCONV_LINE_LSB+:BCONV_LINE_BITS];
   wire [7:0] run_blocks =
-      is_resp ? response_head[RESP_BLOCKS_LSB+:8] : response_head[BCONV_BLOCKS_LSB+:8];
-  wire [9:0] run_y = is_resp ? response_head[RESP_Y_LSB+:10] : response_head[BCONV_Y_LSB+:10];
-  wire [9:0] run_x = is_resp ? response_head[RESP_X_LSB+:10] : response_head[BCONV_X_LSB+:10];
+      is_resp ? response_head[RESP_BLOCKS_LSB+:RESP_BLOCKS_BITS]
+      : response_head[BCONV_BLOCKS_LSB+:BCONV_BLOCKS_BITS];
+  wire [9:0] run_y = is_resp ? response_head[RESP_Y_LSB+:RESP_Y_BITS]
+      : response_head[BCONV_Y_LSB+:BCONV_Y_BITS];
+  wire [9:0] run_x = is_resp ? response_head[RESP_X_LSB+:RESP_X_BITS]
+      : response_head[BCONV_X_LSB+:BCONV_X_BITS];
   wire [15:0] run_count =
-      is_resp ? response_head[RESP_COUNT_LSB+:16] : response_head[BCONV_COUNT_LSB+:16];
-  wire [7:0] run_kernels = response_head[RESP_KERNELS_LSB+:8];
+      is_resp ? response_head[RESP_COUNT_LSB+:RESP_COUNT_BITS]
+      : response_head[BCONV_COUNT_LSB+:BCONV_COUNT_BITS];
+  wire [7:0] run_kernels = response_head[RESP_KERNELS_LSB+:RESP_KERNELS_BITS];
 
   logic loader_idle, window_fault, windows_free, windows_taken, windows_filled, window_some;
   logic [8:0] tap_enable;
@@ -479,7 +485,7 @@ module accelerator #(
       .start(begin_work[RESPONSE] && is_resp),
       .idle(responses_idle),
       .active(response_active),
-      .subset(response_head[RESP_SUBSET_LSB+:8]),
+      .subset(response_head[RESP_SUBSET_LSB+:RESP_SUBSET_BITS]),
       .kernels(run_kernels),
       .paired,
       .blocks(run_blocks),
@@ -533,11 +539,15 @@ module accelerator #(
       .active(gather_active),
       .address_fault(gather_fault),
       .binary(is_bconv),
-      .line(is_bconv ? gather_head[BCONV_KERNEL_LINE_LSB+:16] : gather_head[GATH_LINE_LSB+:16]),
-      .groups(is_bconv ? gather_head[BCONV_GROUPS_LSB+:10] : gather_head[GATH_GROUPS_LSB+:10]),
-      .blocks(is_bconv ? gather_head[BCONV_BLOCKS_LSB+:8] : gather_head[GATH_BLOCKS_LSB+:8]),
-      .count(is_bconv ? gather_head[BCONV_COUNT_LSB+:16] : 16'(gather_head[GATH_TILES_LSB+:12])),
-      .sign(gather_head[GATH_SIGN_LSB+:4]),
+      .line(is_bconv ? gather_head[BCONV_KERNEL_LINE_LSB+:BCONV_KERNEL_LINE_BITS]
+          : gather_head[GATH_LINE_LSB+:GATH_LINE_BITS]),
+      .groups(is_bconv ? gather_head[BCONV_GROUPS_LSB+:BCONV_GROUPS_BITS]
+          : gather_head[GATH_GROUPS_LSB+:GATH_GROUPS_BITS]),
+      .blocks(is_bconv ? gather_head[BCONV_BLOCKS_LSB+:BCONV_BLOCKS_BITS]
+          : gather_head[GATH_BLOCKS_LSB+:GATH_BLOCKS_BITS]),
+      .count(is_bconv ? gather_head[BCONV_COUNT_LSB+:BCONV_COUNT_BITS]
+          : 16'(gather_head[GATH_TILES_LSB+:GATH_TILES_BITS])),
+      .sign(gather_head[GATH_SIGN_LSB+:GATH_SIGN_BITS]),
       .index_enable(index_read),
       .index_address(index_read_address),
       .index_line,
@@ -639,20 +649,20 @@ module accelerator #(
       .start(begin_work[ALU_ENGINE]),
       .idle(alu_idle),
       .address_fault(alu_fault),
-      .tiles(alu_head[ALU_TILES_LSB+:12]),
-      .groups(alu_head[ALU_GROUPS_LSB+:10]),
-      .parameter_line(alu_head[ALU_PARAMETER_LSB+:10]),
+      .tiles(alu_head[ALU_TILES_LSB+:ALU_TILES_BITS]),
+      .groups(alu_head[ALU_GROUPS_LSB+:ALU_GROUPS_BITS]),
+      .parameter_line(alu_head[ALU_PARAMETER_LSB+:ALU_PARAMETER_BITS]),
       .affine(alu_head[ALU_AFFINE_LSB]),
-      .shift(alu_head[ALU_SHIFT_LSB+:5]),
+      .shift(alu_head[ALU_SHIFT_LSB+:ALU_SHIFT_BITS]),
       .residual(alu_head[ALU_RESIDUAL_LSB]),
       .prelu(alu_head[ALU_PRELU_LSB]),
       .clip(alu_head[ALU_CLIP_LSB]),
-      .plane(alu_head[ALU_PLANE_LSB+:2]),
-      .plane_line(alu_head[ALU_PLANE_LINE_LSB+:12]),
-      .vector(alu_head[ALU_VECTOR_LSB+:2]),
-      .vector_line(alu_head[ALU_VECTOR_LINE_LSB+:14]),
-      .requantize(alu_head[ALU_REQUANTIZE_LSB+:5]),
-      .residual_line(alu_head[ALU_RESIDUAL_LINE_LSB+:12]),
+      .plane(alu_head[ALU_PLANE_LSB+:ALU_PLANE_BITS]),
+      .plane_line(alu_head[ALU_PLANE_LINE_LSB+:ALU_PLANE_LINE_BITS]),
+      .vector(alu_head[ALU_VECTOR_LSB+:ALU_VECTOR_BITS]),
+      .vector_line(alu_head[ALU_VECTOR_LINE_LSB+:ALU_VECTOR_LINE_BITS]),
+      .requantize(alu_head[ALU_REQUANTIZE_LSB+:ALU_REQUANTIZE_BITS]),
+      .residual_line(alu_head[ALU_RESIDUAL_LINE_LSB+:ALU_RESIDUAL_LINE_BITS]),
       .bank_ready(bank_some),
       .bank_done,
       .read_enable(alu_read),
@@ -706,16 +716,18 @@ module accelerator #(
       .planes(is_planes),
       .keep(is_keep),
       .trunk(store_head[STPLN_PLANE_LSB+1]),
-      .line(is_planes ? 14'(store_head[STPLN_LINE_LSB+:12])
-          : is_keep ? store_head[KEEP_LINE_LSB+:14] : store_head[STVEC_LINE_LSB+:14]),
-      .count(is_planes ? store_head[STPLN_COUNT_LSB+:16]
-          : is_keep ? 16'(store_head[KEEP_COUNT_LSB+:14]) : store_head[STVEC_COUNT_LSB+:16]),
-      .blocks(store_head[KEEP_BLOCKS_LSB+:8]),
-      .block_lines(store_head[KEEP_BLOCK_LINES_LSB+:14]),
-      .first_row(store_head[KEEP_Y_LSB+:10]),
-      .width(store_head[KEEP_WIDTH_LSB+:10]),
-      .destination(store_head[KEEP_DESTINATION_LSB+:14]),
-      .pitch(store_head[KEEP_PITCH_LSB+:14]),
+      .line(is_planes ? 14'(store_head[STPLN_LINE_LSB+:STPLN_LINE_BITS])
+          : is_keep ? store_head[KEEP_LINE_LSB+:KEEP_LINE_BITS]
+          : store_head[STVEC_LINE_LSB+:STVEC_LINE_BITS]),
+      .count(is_planes ? store_head[STPLN_COUNT_LSB+:STPLN_COUNT_BITS]
+          : is_keep ? 16'(store_head[KEEP_COUNT_LSB+:KEEP_COUNT_BITS])
+          : store_head[STVEC_COUNT_LSB+:STVEC_COUNT_BITS]),
+      .blocks(store_head[KEEP_BLOCKS_LSB+:KEEP_BLOCKS_BITS]),
+      .block_lines(store_head[KEEP_BLOCK_LINES_LSB+:KEEP_BLOCK_LINES_BITS]),
+      .first_row(store_head[KEEP_Y_LSB+:KEEP_Y_BITS]),
+      .width(store_head[KEEP_WIDTH_LSB+:KEEP_WIDTH_BITS]),
+      .destination(store_head[KEEP_DESTINATION_LSB+:KEEP_DESTINATION_BITS]),
+      .pitch(store_head[KEEP_PITCH_LSB+:KEEP_PITCH_BITS]),
       .read_enable(store_read),
       .plane_address(plane_read_address),
       .plane_line(plane_line[PIXELS*32-1:0]),
@@ -731,7 +743,8 @@ module accelerator #(
       .bank_address(store_bank_address)
   );
   assign store_address =
-      is_planes ? store_head[STPLN_ADDRESS_LSB+:32] : store_head[STVEC_ADDRESS_LSB+:32];
+      is_planes ? store_head[STPLN_ADDRESS_LSB+:STPLN_ADDRESS_BITS]
+      : store_head[STVEC_ADDRESS_LSB+:STVEC_ADDRESS_BITS];
   // A token says that what was stored is in memory.
   assign engine_done[STORE] = store_idle && (store_head[POST_LSB+:4] == 0 || writer_idle);
 

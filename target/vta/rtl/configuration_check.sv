@@ -22,16 +22,18 @@ module configuration_check #(
   wire [127:0] gather = heads[128*GATHER+:128];
   wire [127:0] alu = heads[128*ALU+:128];
 
-  wire [3:0] planes = load[LOAD_PLANES_LSB+:4];
-  wire loads_indices = load[3:0] == OP_LOAD && load[LOAD_MEMORY_LSB+:2] == INDEX_MEMORY;
+  wire [3:0] planes = load[LOAD_PLANES_LSB+:LOAD_PLANES_BITS];
+  wire loads_indices = load[3:0] == OP_LOAD
+      && load[LOAD_MEMORY_LSB+:LOAD_MEMORY_BITS] == INDEX_MEMORY;
 
   wire is_resp = response[3:0] == OP_RESP;
-  wire [7:0] kernels = response[RESP_KERNELS_LSB+:8];
-  wire [9:0] subset_end = 10'(response[RESP_SUBSET_LSB+:8])
+  wire [7:0] kernels = response[RESP_KERNELS_LSB+:RESP_KERNELS_BITS];
+  wire [9:0] subset_end = 10'(response[RESP_SUBSET_LSB+:RESP_SUBSET_BITS])
       + (paired ? {1'b0, kernels, 1'b0} : 10'(kernels));
 
   wire is_bconv = gather[3:0] == OP_BCONV;
-  wire [9:0] groups = is_bconv ? gather[BCONV_GROUPS_LSB+:10] : gather[GATH_GROUPS_LSB+:10];
+  wire [9:0] groups = is_bconv ? gather[BCONV_GROUPS_LSB+:BCONV_GROUPS_BITS]
+      : gather[GATH_GROUPS_LSB+:GATH_GROUPS_BITS];
 
   logic [4:0] illegal;
   always_comb begin
@@ -40,7 +42,7 @@ module configuration_check #(
     illegal[RESPONSE] = (is_resp && kernels > 8'(RESPONSES))
         || (response[3:0] != OP_SHAPE && !shaped);
     illegal[GATHER] = (is_bconv && INDEX_BITS != 9) || groups > 10'(GROUPS);
-    illegal[ALU] = alu[ALU_GROUPS_LSB+:10] > 10'(GROUPS);
+    illegal[ALU] = alu[ALU_GROUPS_LSB+:ALU_GROUPS_BITS] > 10'(GROUPS);
   end
   assign field_faults = illegal & begin_work;
   assign subset_fault = begin_work[RESPONSE] && is_resp && subset_end > 10'(SUBSET_LINES);

@@ -174,7 +174,7 @@ module load_engine #(
       default: depth = 21'(RESIDUAL_LINES);
     endcase
   assign address_fault = (start && !activations && beyond > depth)
-      || (has_vector && vector_line >= 14'(ACTIVATION_LINES));
+      || (has_vector && 15'(vector_line) >= 15'(ACTIVATION_LINES));
 
   wire [23:0] first_units = activations ? 24'(20'(rows) * 20'(width))
       : memory == 2'(INDEX) ? 24'(count) * 24'(planes) : 24'(count);

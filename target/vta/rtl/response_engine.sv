@@ -73,7 +73,7 @@ module response_engine #(
 
   assign active = go;
   assign subset_enable = go;
-  assign subset_address = SUBSET_BITS'(subset + (part0 ? kernels : 8'd0) + 8'(k0));
+  assign subset_address = SUBSET_BITS'(10'(subset) + 10'(part0 ? kernels : 8'd0) + 10'(k0));
   assign part = part2;
   assign turn = turn2;
   assign slot_filled = valid1 && last1;  // written three cycles later, read in the one after

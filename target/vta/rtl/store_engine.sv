@@ -133,7 +133,7 @@ module store_engine #(
 
   wire [24:0] beyond = 25'(line) + 25'(span) + 25'(count);
   assign address_fault = (state == READ && beyond > 25'(planes ? PLANE_LINES : VECTOR_LINES))
-      || (keeping && bank_line >= 14'(ACTIVATION_LINES));
+      || (keeping && 15'(bank_line) >= 15'(ACTIVATION_LINES));
 
   always_ff @(posedge clock) begin
     case (state)

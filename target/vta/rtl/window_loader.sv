@@ -227,7 +227,7 @@ module window_loader #(
     for (int r = 0; r < 3; r++)
       if (row_read[r]) begin
         bank_address[row_bank[r]*LINE_BITS+:LINE_BITS] = LINE_BITS'(row_line[r]);
-        if (row_line[r] >= 14'(ACTIVATION_LINES)) address_fault = 1'b1;
+        if (15'(row_line[r]) >= 15'(ACTIVATION_LINES)) address_fault = 1'b1;
       end
   end
 

@@ -31,10 +31,18 @@ def test_a_missing_parameter_is_named(tmp_path):
         load_configuration(path)
 
 
-def test_a_value_out_of_range_says_what_is_expected(tmp_path):
-    values = json.loads((CONFIGURATIONS / "tiny.json").read_text()) | {"channels": 12}
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"channels": 12}, "channels is 12, expected 8, 16, 32 or 64"),
+        ({"plane_lines": 4097}, "plane_lines is 4097, expected 1 to 4096: what instructions can"),
+        ({"activation_lines": 0}, "activation_lines is 0, expected 1 to 16384"),
+    ],
+)
+def test_a_value_out_of_range_says_what_is_expected(tmp_path, change, message):
+    values = json.loads((CONFIGURATIONS / "tiny.json").read_text()) | change
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(values))
 
-    with pytest.raises(TargetError, match="channels is 12, expected 8, 16, 32 or 64"):
+    with pytest.raises(TargetError, match=message):
         load_configuration(path)
