@@ -72,3 +72,10 @@ def test_what_cannot_be_done_is_said_before_the_work(tmp_path: Path) -> None:
     assert "RecordsError" in failure("tune", MODEL, *records)
     compiled = ("-o", tmp_path / "net.snn", *records)
     assert "RecordsError" in failure("compile", MODEL, *compiled)
+
+
+def test_tilings_are_tuned_for_a_target_with_an_accelerator(tmp_path: Path) -> None:
+    options = ("--target", "tiny", "--runner", "model", "--trials", 14)
+    done = tvm_snn("tune", MODEL, "--records", tmp_path / "tilings.json", *options)
+    assert done.exit_code == 0, done.output
+    assert "1 kinds of layers take fewer cycles (by the cycle model)" in done.stdout

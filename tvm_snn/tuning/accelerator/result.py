@@ -1,5 +1,6 @@
 """What tuning for the accelerator has found, as a table for people and as data for machines."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ class TunedTiling:
     """The region's layers that are cut so."""
     counted: int
     """Cuts of which the cycles were counted."""
-    refused: int
-    """Cuts with which the region has no program."""
+    failures: tuple[str, ...]
+    """Why the region has no program with other cuts, one by one."""
     default_cycles: int
     """Of the region, before."""
     cycles: int
@@ -55,6 +56,15 @@ class TilingResult:
             if not row.counted
         )
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Cuts with which there is no program, layer by layer; others took their place."""
+        return tuple(
+            f"{', '.join(row.layers)}: {count} cut{'s' * (count > 1)} refused: {said}"
+            for row in self.layers
+            for said, count in Counter(row.failures).items()
+        )
+
     def data(self) -> dict[str, Any]:
         """Return everything as JSON has it."""
         rows = [row.data() for row in self.layers]
@@ -69,14 +79,16 @@ class TilingResult:
         return capture.get().rstrip()
 
     def print(self, console: Console) -> None:
-        """Print the table and the totals on a rich console."""
+        """Print the table, cuts that were refused, and the totals on a rich console."""
         table = Table(box=None, header_style="bold", pad_edge=False)
         for title in ("layers", "counted", "refused", "region's cycles", "tuned", "cut"):
             table.add_column(title, justify="left" if title in ("layers", "cut") else "right")
         for row in self.layers:
-            numbers = (row.counted, row.refused, f"{row.default_cycles:,}", f"{row.cycles:,}")
+            numbers = (row.counted, len(row.failures), f"{row.default_cycles:,}", f"{row.cycles:,}")
             table.add_row(escape(", ".join(row.layers)), *map(str, numbers), _words(row.best))
         console.print(table)
+        for failure in self.failures:
+            console.print(escape(failure), highlight=False)
         console.print(self.summary(), highlight=False)
 
     def summary(self) -> str:

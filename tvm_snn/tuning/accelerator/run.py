@@ -104,8 +104,10 @@ def tune_regions(
             if others != kept:
                 kept = others
                 write_tilings(path, kept)
-            numbers = len(found.cycles), len(found.failures), found.default_cycles, cycles
-            rows.append(TunedTiling(tuple(names), *numbers, best))
+            failures, default = tuple(found.failures), found.default_cycles
+            rows.append(
+                TunedTiling(tuple(names), len(found.cycles), failures, default, cycles, best)
+            )
     return TilingResult(path, hardware.name, counted_by, tuple(rows))
 
 
