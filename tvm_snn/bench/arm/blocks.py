@@ -1,8 +1,8 @@
 """How often each block of a program's instructions runs: counted by qemu, read from its code.
 
 qemu's plugin `count_blocks.c` counts the blocks that qemu translates: they end at every branch. So
-the counts are exact; they are instructions, and say nothing about time. Where a machine's caches
-are known, the plugin `count_lines.c` simulates them in the same run.
+the counts are exact; they are instructions, and say nothing about time. Where a machine's first
+cache is known, the plugin `count_lines.c` simulates it in the same run.
 """
 
 import re
@@ -16,8 +16,9 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from ...errors import SnnError
+from ...schedules.near_cache import LINE_BYTES
 from .emulate import emulate
-from .machines import LINE_BYTES, Machine
+from .machines import Machine
 from .tools import llvm_tool
 
 _FOLDER = Path(__file__).parent
@@ -35,32 +36,24 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Lines of memory that simulated caches lacked."""
-
-    near: int
-    """Those that the cache of a core lacked."""
-    far: int
-    """Those of them that the cache of all cores lacked, too."""
-
-
-@dataclass(frozen=True)
 class Counts:
-    """What a program does in a turn of its work, once caches are warm, and what it wrote."""
+    """What a program does in a turn of its work, and what it wrote."""
 
     blocks: list[Block]
-    lines: Lines | None
-    """None where the machine's caches are not part of the model."""
+    lines: int | None
+    """Those that the simulated first cache lacked; None where it is not part of the model."""
     output: bytes
 
 
 def count(machine: Machine, program: Path, data: bytes) -> Counts:
-    """Run a program under qemu for one turn of its work and for two; return what the last one took.
+    """Run a program under qemu with a turn more of its work and without; return what that took.
 
-    Raises SnnError when a tool is missing or the program fails.
+    Where a cache is simulated it is the second turn, for which the cache is warm. Raises SnnError
+    when a tool is missing or the program fails.
     """
-    output, counts, (near, far) = _count(machine, program, data, 2)
-    _, before, (near_before, far_before) = _count(machine, program, data, 1)
+    earlier = 0 if machine.cache is None else 1
+    output, counts, lines = _count(machine, program, data, earlier + 1)
+    _, before, lines_before = _count(machine, program, data, earlier)
     counts.subtract(before)
     code = dict(_disassemble(machine, program))
     blocks = [
@@ -68,31 +61,29 @@ def count(machine: Machine, program: Path, data: bytes) -> Counts:
         for (address, length), runs in sorted(counts.items())
         if runs > 0
     ]
-    lines = None if machine.caches is None else Lines(near - near_before, far - far_before)
-    return Counts(blocks, lines, output)
+    return Counts(blocks, None if machine.cache is None else lines - lines_before, output)
 
 
 def _count(
     machine: Machine, program: Path, data: bytes, turns: int
-) -> tuple[bytes, Counter[tuple[int, int]], tuple[int, int]]:
+) -> tuple[bytes, Counter[tuple[int, int]], int]:
     """Return what a program writes, how often blocks run, by address and instructions, and lines.
 
-    The lines are those that the two caches lack, none where they are not known.
+    The lines are those that the first cache lacks, 0 where it is not known.
     """
     log = program.with_suffix(".counts")
     options = ["-plugin", str(_plugin("count_blocks.c")), "-d", "plugin", "-D", str(log)]
-    if machine.caches is not None:
-        near, far = machine.caches
-        sizes = f"near_bytes={near.bytes},near_ways={near.ways}"
-        sizes += f",far_bytes={far.bytes},far_ways={far.ways},line_bytes={LINE_BYTES}"
+    if machine.cache is not None:
+        cache = machine.cache
+        sizes = f"cache_bytes={cache.bytes},cache_ways={cache.ways},line_bytes={LINE_BYTES}"
         options += ["-plugin", f"{_plugin('count_lines.c')},{sizes}"]
     output = emulate(machine, program, data, options=options, turns=turns)
     counts: Counter[tuple[int, int]] = Counter()
-    lines = 0, 0
+    lines = 0
     for line in log.read_text().splitlines():
         kind, *numbers = line.split()
         if kind == "lines":
-            lines = int(numbers[0]), int(numbers[1])
+            lines = int(numbers[0])
         else:
             address, length, runs = numbers
             counts[int(address, 16), int(length)] += int(runs)

@@ -1,9 +1,9 @@
-// A plugin of qemu (API version 1) that simulates two caches of data, and counts the lines that
-// they lack. Arguments: near_bytes=, near_ways=, far_bytes=, far_ways=, line_bytes=.
+// A plugin of qemu (API version 1) that simulates a cache of data, and counts the lines that it
+// lacks. Arguments: cache_bytes=, cache_ways=, line_bytes=.
 //
 // Sets are chosen by virtual address, the least recently used line makes room, what is written is
 // brought in like what is read, and nothing is fetched ahead. When the program ends it prints the
-// lines that the near cache lacked, and those of them that the far one lacked, too.
+// lines that were lacking.
 // qemu's header is in no Debian package, so the few functions are declared here.
 #include <stddef.h>
 #include <stdint.h>
@@ -27,26 +27,16 @@ extern void qemu_plugin_outs(const char *);
 int qemu_plugin_version = 1;
 
 // Lines of a set are in the order in which they were used, the last one first; 0 is none.
-typedef struct Cache {
-  uint64_t *lines, sets, ways, lacked;
-} Cache;
-static Cache near, far;
-static uint64_t line_bytes = 64, last;
-
-static int has(Cache *cache, uint64_t line) {
-  uint64_t *set = cache->lines + line % cache->sets * cache->ways, way = 0;
-  while (way < cache->ways - 1 && set[way] != line) ++way;
-  int found = set[way] == line;
-  memmove(set + 1, set, way * sizeof *set);
-  set[0] = line;
-  cache->lacked += !found;
-  return found;
-}
+static uint64_t *lines, sets, ways, lacking, line_bytes, last;
 
 static void touch(uint64_t line) {
   if (line == last) return;
   last = line;
-  if (!has(&near, line)) has(&far, line);
+  uint64_t *set = lines + line % sets * ways, way = 0;
+  while (way < ways - 1 && set[way] != line) ++way;
+  lacking += set[way] != line;
+  memmove(set + 1, set, way * sizeof *set);
+  set[0] = line;
 }
 
 static void touched(unsigned cpu, uint32_t info, uint64_t address, void *unused) {
@@ -65,32 +55,24 @@ static void translated(Id id, struct qemu_plugin_tb *code) {
 static void ended(Id id, void *unused) {
   (void)id, (void)unused;
   char text[80];
-  snprintf(text, sizeof text, "lines %llu %llu\n", (unsigned long long)near.lacked,
-           (unsigned long long)far.lacked);
+  snprintf(text, sizeof text, "lines %llu\n", (unsigned long long)lacking);
   qemu_plugin_outs(text);
-}
-
-static int make(Cache *cache, uint64_t bytes) {
-  if (!cache->ways || bytes < cache->ways * line_bytes) return 1;
-  cache->sets = bytes / line_bytes / cache->ways;
-  cache->lines = calloc(cache->sets * cache->ways, sizeof *cache->lines);
-  return cache->lines == NULL;
 }
 
 int qemu_plugin_install(Id id, const void *info, int count, char **arguments) {
   (void)info;
-  uint64_t near_bytes = 0, far_bytes = 0;
+  uint64_t bytes = 0;
   for (int at = 0; at < count; ++at) {
     const char *value = strchr(arguments[at], '=');
     uint64_t number = value ? strtoull(value + 1, NULL, 10) : 0;
-    if (!strncmp(arguments[at], "near_bytes=", 11)) near_bytes = number;
-    else if (!strncmp(arguments[at], "near_ways=", 10)) near.ways = number;
-    else if (!strncmp(arguments[at], "far_bytes=", 10)) far_bytes = number;
-    else if (!strncmp(arguments[at], "far_ways=", 9)) far.ways = number;
+    if (!strncmp(arguments[at], "cache_bytes=", 12)) bytes = number;
+    else if (!strncmp(arguments[at], "cache_ways=", 11)) ways = number;
     else if (!strncmp(arguments[at], "line_bytes=", 11)) line_bytes = number;
   }
-  if (!line_bytes || make(&near, near_bytes) || make(&far, far_bytes)) {
-    fputs("count_lines: sizes of two caches are wanted\n", stderr);
+  if (ways && line_bytes) sets = bytes / line_bytes / ways;
+  if (sets) lines = calloc(sets * ways, sizeof *lines);
+  if (!lines) {
+    fputs("count_lines: the size of a cache is wanted\n", stderr);
     return 1;
   }
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 
 from tvm.target import Target
 
+from ...schedules.near_cache import LINE_CYCLES
 from ...target import parse_target
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A cache of data."""
+    """The cache of data of a core."""
 
     bytes: int
     ways: int
     line_cycles: float
-    """Cycles that a line takes which it lacks and the next memory has: assumed, not measured."""
+    """Cycles that a line takes which it lacks: assumed, not measured."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Machine:
     where it has no model that comes near."""
     in_order: bool = False
     """Whether it starts instructions in the order of the program."""
-    caches: tuple[Cache, Cache] | None = None
-    """The caches of a core and of the cores together, where they are part of the model."""
+    cache: Cache | None = None
+    """The first cache, where it is part of the model."""
 
     @property
     def target(self) -> Target:
@@ -59,16 +60,14 @@ class Machine:
         return "aarch64-linux-gnu" if self.wide else "armv7-unknown-linux-gnueabihf"
 
 
-LINE_BYTES = 64
-_A72_CACHES = Cache(32 * 1024, 2, line_cycles=6), Cache(1024 * 1024, 16, line_cycles=24)
-"""Of the Raspberry Pi 4. The cycles are assumed: a line from the second cache takes at least 4 over
-a path of 16 bytes, and 8 where only two are on their way at once; 24 for one from memory are
-4 GB/s at 1.5 GHz."""
+_A72_CACHE = Cache(32 * 1024, 2, line_cycles=LINE_CYCLES)
+"""As if the second cache, 1 MB on a Raspberry Pi 4, had whatever the first one lacks. A line from
+there takes at least 4 cycles over a path of 16 bytes, about 8 where only two are on their way."""
 
 MACHINES: dict[str, Machine] = {
     machine.cpu: machine
     for machine in (
-        Machine("cortex-a72", True, "Raspberry Pi 4", caches=_A72_CACHES),
+        Machine("cortex-a72", True, "Raspberry Pi 4", cache=_A72_CACHE),
         Machine("cortex-a53", True, "Raspberry Pi 3", in_order=True),
         # LLVM gives the Cortex-A76 the model of the A57; the Neoverse N1 is its server sibling.
         Machine("cortex-a76", True, "Raspberry Pi 5", modelled_by="neoverse-n1"),

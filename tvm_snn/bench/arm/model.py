@@ -3,7 +3,7 @@
 The model has the processor's instruction widths, ports and latencies, and no branches that are
 mispredicted. A loop of one block takes what llvm-mca simulates for a turn; any other block what its
 instructions take of the busiest resource, or, where they start in order, what they take again and
-again. What caches lack comes on top where they are known: a line at a time (see `machines`).
+again. What the first cache lacks comes on top where it is known, line by line (see `machines`).
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...errors import SnnError
-from .blocks import Block, Counts, Lines
+from .blocks import Block, Counts
 from .machines import Machine
 from .tools import llvm_tool
 
@@ -32,8 +32,8 @@ class Estimate:
     """Counted."""
     computing: float | None
     """Cycles by the model of the processor; None where there is none."""
-    lines: Lines | None
-    """Lines that simulated caches lacked; None where they are not part of the model."""
+    lines: int | None
+    """Lines that the simulated first cache lacked; None where it is not part of the model."""
     waiting: float
     """Cycles that these lines take."""
 
@@ -65,11 +65,8 @@ def estimate(machine: Machine, counts: Counts) -> Estimate:
     return Estimate(total, cycles * total / max(seen, 1), counts.lines, waiting)
 
 
-def _waiting(machine: Machine, lines: Lines | None) -> float:
-    if lines is None or machine.caches is None:
-        return 0.0
-    near, far = machine.caches
-    return near.line_cycles * (lines.near - lines.far) + far.line_cycles * lines.far
+def _waiting(machine: Machine, lines: int | None) -> float:
+    return 0.0 if lines is None or machine.cache is None else machine.cache.line_cycles * lines
 
 
 def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:

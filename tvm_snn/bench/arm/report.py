@@ -27,22 +27,18 @@ class Taken:
     instructions: int
     computing: int | None
     """Cycles by llvm-mca."""
-    near: int | None
-    """Lines that the simulated first cache lacked, and the second had."""
-    far: int | None
-    """Lines that neither had."""
+    lines: int | None
+    """Lines that the simulated first cache lacked."""
     cycles: int | None
     """All cycles, those for the lines among them."""
 
     @classmethod
     def of(cls, estimate: Estimate) -> "Taken":
         """Round an estimate."""
-        lines = estimate.lines
         return cls(
             estimate.instructions,
             None if estimate.computing is None else round(estimate.computing),
-            None if lines is None else lines.near - lines.far,
-            None if lines is None else lines.far,
+            estimate.lines,
             None if estimate.cycles is None else round(estimate.cycles),
         )
 
@@ -146,13 +142,13 @@ def _network_note(machine: Machine) -> str:
         "Instructions of one inference as a C program, one thread, counted by qemu; no board was "
         "measured. The whole network: float stem, shortcuts and classifier are in it."
     )
-    return counted if machine.modelled_by is None else f"{counted} {_note(machine)}"
+    return counted if machine.modelled_by is None else f"{counted} {_NOTE}; nor are caches."
 
 
 def _modelled(machine: Machine, rows: Sequence[Row]) -> list[Table]:
-    """Return the tables of cycles: with what caches lack, where that is known, and without."""
+    """Return the tables of cycles: with what the first cache lacks, if known, and without."""
     note = _note(machine)
-    if machine.caches is None:
+    if machine.cache is None:
         return [_speeds(machine, rows, _all, "", note), _ratios(machine, rows, _all, "", note)]
     alone = f"{_NOTE}, and all data are in the first cache."
     cached = "all data in the first cache"
@@ -166,13 +162,12 @@ def _modelled(machine: Machine, rows: Sequence[Row]) -> list[Table]:
 
 
 def _note(machine: Machine) -> str:
-    if machine.caches is None:
+    if machine.cache is None:
         return f"{_NOTE}; nor are caches."
-    near, far = machine.caches
+    cache = machine.cache
     return (
-        f"{_NOTE}. Caches of {near.bytes // 1024} KB and {far.bytes // 1024} KB are simulated: a "
-        f"line from the second one adds {near.line_cycles} cycles, one from memory "
-        f"{far.line_cycles}, which are assumed."
+        f"{_NOTE}. The first cache, of {cache.bytes // 1024} KB, is simulated: a line that it "
+        f"lacks adds {cache.line_cycles:.0f} cycles, which are assumed."
     )
 
 
@@ -213,12 +208,12 @@ def _instructions(machine: Machine, rows: Sequence[Row]) -> Table:
 
 def _lines(machine: Machine, rows: Sequence[Row]) -> Table:
     title = f"{_title(machine)}: thousands of lines that the first cache lacks"
-    note = "Counted in a simulation of the caches, under qemu, when the layer runs once more."
+    note = "Counted in a simulation of the cache, under qemu, when the layer runs a second time."
     return _by_layer(
         title,
         rows,
         note,
-        lambda row: f"{((row.taken.near or 0) + (row.taken.far or 0)) / 1e3:.1f}",
+        lambda row: f"{(row.taken.lines or 0) / 1e3:.1f}",
     )
 
 
