@@ -252,7 +252,7 @@ class _Rewriter(PyExprMutator):
         if operator_name(value) != "relax.astype" or str(value.ty.dtype) != "int8":
             return None
         sign = self._bindings.get(value.args[0])
-        if operator_name(sign) != "relax.sign":
+        if sign is None or operator_name(sign) != "relax.sign":
             return None
         return offset_from(sign.args[0], self._ends, self._bindings)
 

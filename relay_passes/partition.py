@@ -137,12 +137,14 @@ class _Partitioner:
         inside, var = [], data
         for wanted in ("relax.astype", "relax.sign", "relax.subtract"):
             value = self._bindings.get(var)
-            if operator_name(value) != wanted:
+            if value is None or operator_name(value) != wanted:
                 return None
             inside.append(var)
             var = value.args[0]
         threshold, wide = self._bindings[inside[-1]].args[1], self._bindings.get(var)
-        if operator_name(wide) != "relax.astype" or not isinstance(threshold, tvm.ir.GenericConst):
+        if wide is None or operator_name(wide) != "relax.astype":
+            return None
+        if not isinstance(threshold, tvm.ir.GenericConst):
             return None
         for node in self._nodes.values():
             if node.trunk is not None and node.trunk.same_as(wide.args[0]):

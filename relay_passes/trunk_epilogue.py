@@ -93,7 +93,7 @@ def offset_from(
     added = np.zeros(1)
     while var not in ends:
         value = bindings.get(var)
-        if operator_name(value) not in ("relax.add", "relax.subtract"):
+        if value is None or operator_name(value) not in ("relax.add", "relax.subtract"):
             return None
         sign = 1 if operator_name(value) == "relax.add" else -1
         left, right = value.args
