@@ -3,7 +3,7 @@
 Layers on the accelerator read and make int8 signs; those left to the processor read packed words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tvm
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def divide(
     """
     naming = name_bindings(frozenset(layers))
     named = tvm.transform.Sequential([ChannelsLast(), naming])(module)
-    fractions = {}
+    fractions: Mapping[str, int] = {}
     if samples is not None:
         found = fixed_point_trunks(named, hardware, samples)
         named, fractions = naming(found.module), found.fractions

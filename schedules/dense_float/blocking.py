@@ -64,7 +64,8 @@ class Tile:
     @property
     def _cycles_by_lane(self) -> float:
         """Estimated cycles of a step on a Cortex-A72: one product and one load in each."""
-        products, loads = self.pixels * self.vectors, self.pixels / self.steps + self.vectors
+        products: float = self.pixels * self.vectors
+        loads = self.pixels / self.steps + self.vectors
         if self.steps == 1:
             # The load of a single value puts it into all lanes, with half of the vector units.
             products += self.pixels / 2
