@@ -28,7 +28,12 @@ def markdown(results: list[Result]) -> str:
         mean = statistics.mean(accuracies)
         spread = f"{min(accuracies):.2f}-{max(accuracies):.2f}" if len(group) > 1 else ""
         first = group[0]
-        times = [r["compiled"]["microseconds_median"] for r in group if "compiled" in r]
+        compiled = [r["compiled"] for r in group if "compiled" in r]
+        times = [
+            statistics.median(c[f"microseconds_{kind}"] for c in compiled)
+            for kind in ("median", "minimum")
+            if compiled
+        ]
         row = [
             method,
             size,
@@ -37,7 +42,7 @@ def markdown(results: list[Result]) -> str:
             str(len(group)),
             f"{first['binary_bits'] / 1e6:.3f}" if first["binary_bits"] else "",
             f"{first['bit_operations'] / 1e6:.1f}" if first["bit_operations"] else "",
-            f"{statistics.median(times):.0f}" if times else "",
+            "{:.0f} ({:.0f})".format(*times) if times else "",
         ]
         tables[network, activations].append((mean, f"| {' | '.join(row)} |"))
     parts = []
@@ -87,8 +92,8 @@ def keep_results(results: list[Result], folder: Path) -> None:
         f"{len(results)} runs with seeds {', '.join(map(str, seeds))}, done from {dates[0]} to "
         f"{dates[-1]} with PyTorch {results[0]['torch']} on {results[0]['machine']}. Accuracy is "
         "that on the 10,000 test images after the last epoch, Mbit and Bit-OPs are those of the "
-        "binarised layers, us the median latency of an image in the compiled network on one "
-        f"thread, where it was measured. {comparison(results)}\n\n"
+        "binarised layers, us the median (and shortest) latency of an image in the "
+        f"compiled network on one thread, where it was measured. {comparison(results)}\n\n"
     )
     contents = {
         "fashion-mnist.md": text + markdown(results) + "\n",

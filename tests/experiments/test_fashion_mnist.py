@@ -64,10 +64,11 @@ def test_what_is_done_is_not_done_again(folder, results):
 
 def test_the_table_has_mean_and_spread(results):
     first = results["small-W1A1-bnn-seed0"] | {"accuracy": 0.5}
-    second = first | {"seed": 1, "accuracy": 0.6, "compiled": {"microseconds_median": 123.4}}
+    compiled = {"microseconds_median": 123.4, "microseconds_minimum": 99.0}
+    second = first | {"seed": 1, "accuracy": 0.6, "compiled": compiled}
     text = markdown([first, second, results["small-W1A1-refined-tau4-seed0"]])
     assert "| bnn |  | 55.00 | 50.00-60.00 | 2 | 0.074 |" in text
-    assert "| 123 |" in text
+    assert "| 123 (99) |" in text
     assert "| refined | tau 4 |" in text
 
 
