@@ -34,7 +34,7 @@ types: $(INSTALLED)
 	cp -rs $(CURDIR)/relay_passes $(CURDIR)/schedules $(CURDIR)/target build/types/tvm_snn/
 	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tvm_snn
 
-bench: $(INSTALLED)  ## Measure layers and whole networks next to other engines (20 minutes).
+bench: $(INSTALLED)  ## Measure layers and whole networks next to other engines.
 	$(BIN)/tvm-snn bench --output benchmarks/results
 
 $(INSTALLED): setup.cfg pyproject.toml
