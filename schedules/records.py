@@ -6,7 +6,6 @@ decide which code is made. Records stand in JSON files; those in the folder reco
 package, others are named by the user.
 """
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError, RecordsError
-from ..files import replacing
+from ..record_file import read_entries, write_entries
 from ..target import Features
 from .operation import Operation
 from .strategy import STRATEGIES
@@ -127,33 +126,13 @@ def read_records(path: str | Path) -> tuple[Record, ...]:
     Everything is checked: the form, the fingerprint, that the strategy can compute the layer and
     that its knobs have such values.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecordsError(f"Cannot read the records {path}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise RecordsError(f"The records {path} are no JSON: {error}.") from error
-    if not isinstance(data, dict) or not isinstance(data.get("records"), list):
-        raise RecordsError(
-            f"{path} holds no tuning records: expected is an object with a list `records`."
-        )
-    if data.get("schema") != SCHEMA:
-        raise RecordsError(
-            f"The records {path} have the form {data.get('schema')!r}; this version reads form "
-            f"{SCHEMA}. Tune again, or use the version of tvm_snn that wrote them."
-        )
-    entries = enumerate(data["records"], 1)
+    entries = enumerate(read_entries(path, "records", SCHEMA, "tuning records"), 1)
     return tuple(_read(entry, f"{path}, record {number}") for number, entry in entries)
 
 
 def write_records(path: str | Path, records: Sequence[Record]) -> None:
     """Write a file of records, all of it or nothing; raises RecordsError when that fails."""
-    data = {"schema": SCHEMA, "records": [record.data() for record in records]}
-    try:
-        with replacing(Path(path)) as temporary:
-            Path(temporary).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise RecordsError(f"Cannot write {path}: {error.strerror or error}.") from error
+    write_entries(path, "records", SCHEMA, (record.data() for record in records))
 
 
 def _read(entry: Any, where: str) -> Record:

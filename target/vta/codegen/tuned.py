@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ....errors import RecordsError
-from ....files import replacing
+from ....record_file import read_entries, write_entries
 from ..configuration import Configuration
 from .geometry import Geometry
 from .tiling import Cut
@@ -151,30 +151,13 @@ def load_tilings(path: str | Path, hardware: Configuration | None) -> Tilings:
 
 def read_tilings(path: str | Path) -> list[TilingRecord]:
     """Return a file's records; raises RecordsError naming the file, the entry and the fault."""
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecordsError(f"Cannot read the tilings {path}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise RecordsError(f"The tilings {path} are no JSON: {error}.") from error
-    if not isinstance(data, dict) or not isinstance(data.get(_LIST), list):
-        raise RecordsError(f"{path} holds no tilings: expected is an object with a list {_LIST!r}.")
-    if data.get("schema") != SCHEMA:
-        raise RecordsError(
-            f"The tilings {path} have the form {data.get('schema')!r}; this version reads form "
-            f"{SCHEMA}. Tune again, or use the version of tvm_snn that wrote them."
-        )
-    return [_read(entry, f"{path}, tiling {i}") for i, entry in enumerate(data[_LIST], 1)]
+    entries = enumerate(read_entries(path, _LIST, SCHEMA, "tilings"), 1)
+    return [_read(entry, f"{path}, tiling {number}") for number, entry in entries]
 
 
 def write_tilings(path: str | Path, records: Sequence[TilingRecord]) -> None:
     """Write a file of tilings, all of it or nothing; raises RecordsError when that fails."""
-    data = {"schema": SCHEMA, _LIST: [record.data() for record in records]}
-    try:
-        with replacing(Path(path)) as temporary:
-            Path(temporary).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise RecordsError(f"Cannot write {path}: {error.strerror or error}.") from error
+    write_entries(path, _LIST, SCHEMA, (record.data() for record in records))
 
 
 def _read(entry: Any, where: str) -> TilingRecord:
