@@ -8,6 +8,7 @@ from tvm import relax
 
 from ..errors import TargetError
 from ..ops import LAYERS, ConvGeometry, static_shape
+from ..ops.levels import LEVELS, top_level
 from ..ops.units import codes_from_signs, index_bits
 from ..target.vta.codegen.layer import Layer
 from ..target.vta.codegen.plan import plan
@@ -18,7 +19,6 @@ from .layers import operator_name
 
 _BINARY_TAU = 9
 """Bits of a whole 3x3 kernel."""
-_ACTIVATIONS = {"float32": "floats (W1A32)", "uint8": "levels of k bits (W1Ak)"}
 _COLUMN = 8
 """Channels of a unit of a 1x1 convolution."""
 
@@ -27,16 +27,13 @@ def accelerator_layer(name: str, call: relax.Call, hardware: Configuration) -> L
     """Return what the accelerator would compute for a call of our operators, or why it cannot.
 
     The layer returns its sums and takes its image from outside. The call's weights are constants,
-    its data are int8 or float32.
+    its data are signs (int8), levels (uint8) or float32.
     """
     kind = operator_name(call)
     if kind not in LAYERS or not kind.endswith("conv2d"):
         return "it is a dense layer; the accelerator computes convolutions"
-    dtype = str(call.args[0].ty.dtype)
-    if dtype != "int8":
-        return f"its activations are {_ACTIVATIONS.get(dtype, dtype)}; the accelerator takes signs"
     geometry = ConvGeometry.from_attrs(attrs_dict(call))
-    reason = _geometry_reason(geometry)
+    reason = _data_reason(call, hardware) or _geometry_reason(geometry)
     if reason is not None:
         return reason
     weights = [argument.value.numpy() for argument in call.args[1:]]
@@ -44,8 +41,7 @@ def accelerator_layer(name: str, call: relax.Call, hardware: Configuration) -> L
     coded = _binary(weights[0]) if len(weights) == 1 else _coded(weights[0], weights[1], hardware)
     if isinstance(coded, str):
         return coded
-    padding = geometry.padding[0]
-    if kernel == (1, 1) and padding:
+    if kernel == (1, 1) and any(geometry.padding):
         return "it is a padded 1x1 convolution; the accelerator pads 3x3 ones"
     _, _, height, width = geometry.nchw(static_shape(call.args[0].ty) or ())
     try:
@@ -54,7 +50,7 @@ def accelerator_layer(name: str, call: relax.Call, hardware: Configuration) -> L
             height=height,
             width=width,
             stride=geometry.strides[0],
-            padding=padding,
+            padding=geometry.padding,
             window=Window.COLUMN if kernel == (1, 1) else Window.SQUARE,
             plane=Plane.ACCUMULATOR,
             **coded,
@@ -65,6 +61,29 @@ def accelerator_layer(name: str, call: relax.Call, hardware: Configuration) -> L
     return layer
 
 
+def reads_levels(call: relax.Call) -> bool:
+    """Tell whether a call's data are unsigned k-bit activations."""
+    return str(call.args[0].ty.dtype) == LEVELS
+
+
+def _data_reason(call: relax.Call, hardware: Configuration) -> str | None:
+    """Return what of a call's activations the accelerator has no numbers for.
+
+    Levels are small integers to it, as signs are.
+    """
+    largest = (1 << (hardware.activation_bits - 1)) - 1
+    if reads_levels(call):
+        top = top_level(attrs_dict(call))
+        if top <= largest:
+            return None
+        return f"its activations are levels up to {top}; the accelerator's go up to {largest}"
+    dtype = str(call.args[0].ty.dtype)
+    if dtype == "int8":
+        return None
+    kind = "floats (W1A32)" if dtype == "float32" else dtype
+    return f"its activations are {kind}; the accelerator takes signs, and levels up to {largest}"
+
+
 def _geometry_reason(geometry: ConvGeometry) -> str | None:
     """Return what of a convolution's geometry the accelerator does not have."""
     for present, reason in (
@@ -73,10 +92,6 @@ def _geometry_reason(geometry: ConvGeometry) -> str | None:
         (
             geometry.strides not in ((1, 1), (2, 2)),
             f"its strides are {geometry.strides}; the accelerator has 1 and 2, the same both ways",
-        ),
-        (
-            len(set(geometry.padding)) != 1,
-            f"its padding {geometry.padding} is not the same at all sides",
         ),
         (geometry.data_layout != "NHWC", f"its layout is {geometry.data_layout}"),
     ):

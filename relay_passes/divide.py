@@ -17,6 +17,7 @@ from .layers import var_bindings
 from .name_bindings import name_bindings
 from .pack_activations import PackActivations
 from .partition import Partition, partition
+from .split_levels import SplitLevels
 
 
 def divide(
@@ -40,5 +41,5 @@ def divide(
     parts = partition(named, hardware, fractions)
     placed = {name: Choice(ACCELERATOR, parts.reasons[name]) for name in parts.layers}
     kept = frozenset(str(binding.var.name) for binding in var_bindings(named["main"]))
-    after = [set_strategies(placed), PackActivations(), name_bindings(kept)]
+    after = [set_strategies(placed), SplitLevels(), PackActivations(), name_bindings(kept)]
     return tvm.transform.Sequential(after)(named), parts

@@ -28,7 +28,7 @@ from ..target.vta.codegen.layer import OUTSIDE, Epilogue, Layer
 from ..target.vta.codegen.plan import plan
 from ..target.vta.configuration import Configuration
 from ..target.vta.isa.instruction_set import Plane, Vector
-from .accelerator_layer import accelerator_layer
+from .accelerator_layer import accelerator_layer, reads_levels
 from .layers import operator_name, var_bindings
 from .trunk_epilogue import TrunkEnd, TrunkEpilogue, offset_from, read_readers, trunk_end
 
@@ -69,7 +69,8 @@ def fixed_point_trunks(
     """Rewrite `main`, channels-last, as far as layers fit the accelerator.
 
     `samples` are inputs of the network: what its trunks are on them decides how many bits of
-    fraction they get. Layers whose results are no residual and take none are left alone.
+    fraction they get. Layers whose results are no residual and take none are left alone, and those
+    of levels: the processor makes levels of floats, so the trunk would come back to it each time.
     """
     main = module["main"]
     trunks = _find(main, hardware)
@@ -89,7 +90,7 @@ def _find(main: relax.Function, hardware: Configuration) -> dict[relax.Var, _Tru
     readers = read_readers(bindings, main.body.body)
     ends: dict[relax.Var, TrunkEnd] = {}
     for var, value in bindings.items():
-        if operator_name(value) not in LAYERS:
+        if operator_name(value) not in LAYERS or reads_levels(value):
             continue
         layer = accelerator_layer(str(var.name), value, hardware)
         end = trunk_end(var, bindings, readers) if isinstance(layer, Layer) else None

@@ -19,7 +19,7 @@ from ..target.vta.codegen.layer import Epilogue
 from ..target.vta.configuration import Configuration
 from ..target.vta.isa.instruction_set import Plane, Vector
 from ..tvm_api import attrs_dict
-from .accelerator_layer import accelerator_layer
+from .accelerator_layer import accelerator_layer, reads_levels
 from .layers import operator_name, var_bindings
 from .regions import Node, Region, gather_regions
 from .sign_thresholds import Thresholds, elementwise_between, find_thresholds
@@ -111,7 +111,7 @@ class _Partitioner:
 
     def _chain(self, node: Node) -> None:
         """Let a layer read the signs of the one before it where the accelerator can make them."""
-        if node.layer.unit_vectors != 1:
+        if node.layer.unit_vectors != 1 or reads_levels(self._bindings[node.var]):
             return
         found = self._trunk_of_signs(node.image)
         if found is not None:
@@ -194,6 +194,8 @@ class _Partitioner:
         for var in owned - {data}:
             if any(reader not in owned for reader in self._readers[var]):
                 return "its results are also used as floats"
+        if reads_levels(self._bindings[source.var]):
+            return "it reads levels, of which sums are many: thresholds are looked for with signs"
         layer = source.layer
         largest = layer.channels * _TAPS[layer.window_rows == 3]
         found = find_thresholds(source.var, inside, self._bindings, largest)

@@ -11,7 +11,7 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
-from ..ops import binary_conv2d, static_shape
+from ..ops import ACCELERATOR, binary_conv2d, static_shape
 from ..ops.levels import LEVELS, TOP_LEVEL, top_level
 from ..tvm_api import attrs_dict, make_attrs
 from .layers import operator_name
@@ -23,7 +23,10 @@ does (measured with AVX2 and AVX-512)."""
 
 @tvm.transform.module_pass(opt_level=0, name="SplitLevels")
 class SplitLevels:
-    """Rewrite the binary convolutions of `main` that read levels of up to 3 bits; names stay."""
+    """Rewrite the processor's binary convolutions of `main` that read levels of up to 3 bits.
+
+    Names stay.
+    """
 
     def transform_module(
         self, module: tvm.IRModule, _context: tvm.transform.PassContext
@@ -99,5 +102,8 @@ def _bits(call: relax.Expr) -> int | None:
     """Return the bits of the levels that a convolution to split reads, None for anything else."""
     if operator_name(call) != binary_conv2d.name or str(call.args[0].ty.dtype) != LEVELS:
         return None
-    bits = top_level(attrs_dict(call)).bit_length()
+    attrs = attrs_dict(call)
+    if attrs.get("strategy") == ACCELERATOR:
+        return None
+    bits = top_level(attrs).bit_length()
     return bits if bits <= _MOST_BITS else None

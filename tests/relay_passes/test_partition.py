@@ -138,7 +138,6 @@ def test_two_readers_of_the_same_signs_are_one_region():
     [
         ({"dilation": [2, 2], "padding": [2, 2, 2, 2]}, r"its dilation is \(2, 2\)"),
         ({"strides": [2, 1]}, r"its strides are \(2, 1\)"),
-        ({"padding": [1, 1, 0, 0]}, "not the same at all sides"),
         ({"channels": 4, "groups": 2}, "it has 2 groups"),
         ({"outputs": 64, "size": 128}, "128 kernels of a subset .*of which there may be 64"),
         ({"unit": 4, "size": 16}, "its units are 4 channels x 3x3"),
@@ -153,6 +152,45 @@ def test_what_stays_on_the_processor_has_a_reason(attrs, reason):
     assert found.regions == ()
     with pytest.raises(AssertionError, match=f"on CPU: because .*{reason}"):
         raise AssertionError(found.reasons["layer"])
+
+
+@pytest.mark.parametrize(
+    ("name", "top", "fits"),
+    [("tiny", 127, True), ("tiny", 255, False), ("paper-64pe", 1, True), ("paper-64pe", 3, False)],
+)
+def test_levels_have_to_fit_the_accelerators_numbers(name, top, fits):
+    def body(builder, image):
+        return named(builder, "layer", _conv(image, top_level=top))
+
+    network = module([tensor("image", 1, 6, 6, 8, dtype="uint8")], body)
+    found = partition(network, load_configuration(name))
+
+    assert (found.layers == {"layer"}) == fits
+    assert fits or found.reasons["layer"].startswith(
+        f"on CPU: because its activations are levels up to {top}; the accelerator's go up to"
+    )
+
+
+def test_floats_stay_on_the_processor():
+    def body(builder, image):
+        return named(builder, "layer", _conv(image))
+
+    found = partition(module([tensor("image", 1, 6, 6, 8)], body), TINY)
+
+    assert found.reasons["layer"].startswith("on CPU: because its activations are floats (W1A32)")
+
+
+def test_the_processor_makes_levels_of_sums():
+    def body(builder, image):
+        first = named(builder, "first", _conv(image))
+        floats = builder.emit(relax.op.astype(first, "float32"))
+        levels = builder.emit(relax.op.astype(builder.emit(relax.op.clip(floats, 0, 1)), "uint8"))
+        return named(builder, "second", _conv(levels, top_level=1))
+
+    found = _divide(body)
+
+    assert [len(region.layers) for region in found.regions] == [1, 1]
+    assert found.reasons["first"] == "on accelerator; its sums go to the CPU"
 
 
 def test_binary_layers_need_whole_kernels_on_chip():

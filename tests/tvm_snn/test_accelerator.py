@@ -61,6 +61,45 @@ def test_a_network_is_what_the_reference_says():
     assert verification.ties == 0
 
 
+@functools.cache
+def _of_levels():
+    """Two layers of 2-bit activations, the second with zeros below and at the right alone."""
+
+    def body(builder, image):
+        def levels(x):
+            inside = builder.emit(relax.op.clip(x, 0, 1))
+            steps = builder.emit(relax.op.multiply(inside, relax.const(np.float32(3))))
+            whole = builder.emit(relax.op.round(steps))
+            return builder.emit(relax.op.multiply(whole, relax.const(np.float32(1 / 3))))
+
+        x = image
+        for number, (unit, padding) in enumerate([(1, (1, 1, 1, 1)), (2, (0, 0, 1, 1))]):
+            scale = np.linspace(0.02, 0.2, 16).astype(np.float32)
+            weight = sub_bit_weight(16, 16, unit=unit, size=8, seed=number, scale=scale)
+            call = relax.op.nn.conv2d(levels(x), relax.const(weight), (number + 1,) * 2, padding)
+            x = named(builder, f"layer{number}", call)
+        return builder.emit(relax.op.nn.relu(x))
+
+    return tvm_snn.compile(module([tensor("image", 1, 16, 6, 5)], body), "tiny", verify=False)
+
+
+def _image_of_levels():
+    return np.random.default_rng(4).uniform(-0.5, 1.5, (1, 16, 6, 5)).astype(np.float32)
+
+
+def test_layers_of_levels_are_computed_exactly():
+    verification = tvm_snn.verify(_of_levels(), _image_of_levels())
+
+    exact = {check.tensor: check.exact for check in verification.checks}
+    regions = _of_levels().artifact.accelerator.regions
+    assert [region.layers for region in regions] == [("layer0",), ("layer1",)]
+    assert exact["layer0"]
+    assert exact["layer1"]
+    rows = {row.name: row.strategy_reason for row in _of_levels().report().rows}
+    assert rows["layer0"] == "on accelerator; its sums go to the CPU"
+    assert _of_levels()(_image_of_levels()).shape == (1, 16, 3, 2)
+
+
 def test_the_report_says_where_and_why():
     rows = {row.name: row for row in _compiled().report().rows}
 
@@ -119,6 +158,15 @@ def test_the_rtl_gives_the_same_and_counts_cycles(tmp_path):
 
     assert np.array_equal(loaded(_image()), _compiled()(_image()))
     assert all(loaded.accelerator.cycles[number] > 100 for number in range(3))
+
+
+@pytest.mark.slow
+def test_the_rtl_computes_layers_of_levels(tmp_path):
+    path = tmp_path / "net.snn"
+    _of_levels().save(path)
+    loaded = tvm_snn.load(path, accelerator="rtl")
+
+    assert np.array_equal(loaded(_image_of_levels()), _of_levels()(_image_of_levels()))
 
 
 def test_a_profile_says_that_times_are_simulated():

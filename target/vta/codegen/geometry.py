@@ -82,8 +82,9 @@ class Geometry:
         """Return the image rows that a run of tiles reads."""
         layer, pixels = self.layer, self.hardware.pixels
         end = min((first_tile + tiles) * pixels, layer.count)
-        first = first_tile * pixels // layer.out_width * layer.stride - layer.padding
-        last = (end - 1) // layer.out_width * layer.stride - layer.padding + layer.window_rows
+        above = layer.pads[0]
+        first = first_tile * pixels // layer.out_width * layer.stride - above
+        last = (end - 1) // layer.out_width * layer.stride - above + layer.window_rows
         # Windows that lie outside of the image as a whole read nothing; one row is loaded then.
         low = min(max(first, 0), layer.height - 1)
         return range(low, max(min(last, layer.height), low + 1))

@@ -47,8 +47,8 @@ class Layer:
     subset: np.ndarray | None = None
     """9-bit kernels (parts, kernels); two parts for units of two channels. None with `binary`."""
     stride: int = 1
-    padding: int = 1
-    """Rows and columns of zeros at each border."""
+    padding: int | tuple[int, int, int, int] = 1
+    """Rows and columns of zeros: as many at each border, or at top, left, bottom and right."""
     window: Window = Window.SQUARE
     """COLUMN: a 1x1 convolution in units of eight channels."""
     binary: bool = False
@@ -76,7 +76,10 @@ class Layer:
         kernels = self.kernels << self.negation
         return (
             (self.stride in (1, 2), f"stride is {self.stride}, expected 1 or 2"),
-            (0 <= self.padding <= 15, f"padding is {self.padding}, expected 0 to 15"),
+            (
+                all(0 <= pad <= 15 for pad in self.pads),
+                f"padding is {self.padding}, expected 0 to 15",
+            ),
             (
                 self.out_height > 0 and self.out_width > 0,
                 f"an image of {self.height} x {self.width} with padding {self.padding} has no "
@@ -125,12 +128,19 @@ class Layer:
     @property
     def out_height(self) -> int:
         """Rows of the result."""
-        return self._positions(self.height)
+        top, _, bottom, _ = self.pads
+        return self._positions(top + self.height + bottom)
 
     @property
     def out_width(self) -> int:
         """Columns of the result."""
-        return self._positions(self.width)
+        _, left, _, right = self.pads
+        return self._positions(left + self.width + right)
+
+    @property
+    def pads(self) -> tuple[int, int, int, int]:
+        """Zeros at top, left, bottom and right."""
+        return (self.padding,) * 4 if isinstance(self.padding, int) else self.padding
 
     @property
     def count(self) -> int:
@@ -143,7 +153,7 @@ class Layer:
         return 3 if self.window is Window.SQUARE else 1
 
     def _positions(self, size: int) -> int:
-        return (size + 2 * self.padding - self.window_rows) // self.stride + 1
+        return (size - self.window_rows) // self.stride + 1
 
 
 def check_network(layers: list[Layer]) -> None:

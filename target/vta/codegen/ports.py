@@ -65,7 +65,12 @@ class Port:
         return tiles * self.arrangement * result_bytes(kind, hardware)
 
     def pack(self, array: NDArray, hardware: Configuration) -> NDArray[np.uint8]:
-        """Return the bytes of an input. Raises TargetError for another shape or type."""
+        """Return the bytes of an input. Raises TargetError for another shape or type.
+
+        An image may be levels, too: uint8, of which those of a layer on the accelerator fit int8.
+        """
+        if self.form == "image" and array.dtype == np.uint8:
+            array = array.view(np.int8)
         if array.shape != self.shape or str(array.dtype) != self.dtype or self.form not in INPUTS:
             raise TargetError(
                 f"Layer {self.layer!r}: its {self.form} is {self.dtype}{list(self.shape)}, given "

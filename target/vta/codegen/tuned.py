@@ -17,7 +17,7 @@ from ..configuration import Configuration
 from .geometry import Geometry
 from .tiling import Cut
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the files' form."""
 
 _LIST = "tilings"
@@ -33,7 +33,10 @@ class Situation:
     height: int
     width: int
     stride: int
-    padding: int
+    pad_top: int
+    pad_left: int
+    pad_bottom: int
+    pad_right: int
     window: int
     """`Window`, as the instructions have it."""
     outputs: int
@@ -57,12 +60,16 @@ class Situation:
     def of(geometry: Geometry, kept_image: bool, kept_result: bool) -> "Situation":
         """Return the situation of a layer."""
         layer = geometry.layer
+        top, left, bottom, right = layer.pads
         return Situation(
             accelerator=geometry.hardware.identity,
             height=layer.height,
             width=layer.width,
             stride=layer.stride,
-            padding=layer.padding,
+            pad_top=top,
+            pad_left=left,
+            pad_bottom=bottom,
+            pad_right=right,
             window=int(layer.window),
             outputs=layer.outputs,
             units=layer.indices.shape[1],

@@ -47,10 +47,16 @@ class Layer:
     """(outputs, units); with `negation`, the top bit of tau says that the kernel is negated."""
     tau: int
     stride: int = 1
-    padding: int = 1
+    padding: int | tuple[int, int, int, int] = 1
+    """The same at each border, or at top, left, bottom and right."""
     binary: bool = False
     negation: bool = False
     window: Window = Window.SQUARE
+
+    @property
+    def pads(self) -> tuple[int, int, int, int]:
+        """Zeros at top, left, bottom and right."""
+        return (self.padding,) * 4 if isinstance(self.padding, int) else self.padding
 
     def weights(self) -> np.ndarray:
         """Return int64 weights (outputs, channels, taps)."""
@@ -72,8 +78,8 @@ def expected(layer: Layer) -> np.ndarray:
     if layer.window is Window.COLUMN:
         picked = image[:: layer.stride, :: layer.stride]
         return np.einsum("yxut,out->oyx", picked.reshape(*picked.shape[:2], -1, 8), weights)
-    border = (layer.padding, layer.padding)
-    padded = np.pad(image, (border, border, (0, 0)))
+    top, left, bottom, right = layer.pads
+    padded = np.pad(image, ((top, bottom), (left, right), (0, 0)))
     rows, columns = ((size - 3) // layer.stride + 1 for size in padded.shape[:2])
     total = np.zeros((len(weights), rows, columns), np.int64)
     for tap in range(9):
@@ -170,8 +176,8 @@ def build(
         SHAPE,
         window=layer.window,
         stride=layer.stride,
-        pad_top=layer.padding,
-        pad_left=layer.padding,
+        pad_top=layer.pads[0],
+        pad_left=layer.pads[1],
         height=height,
         width=width,
         out_width=columns,

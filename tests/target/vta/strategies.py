@@ -18,9 +18,10 @@ def layers(draw: st.DrawFn, hardware: Configuration) -> Layer:
     kind = draw(st.sampled_from(KINDS))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     height, width = draw(st.integers(1, 6)), draw(st.integers(1, 6))
-    padding = draw(st.integers(0 if min(height, width) >= 3 else 1, 2))
+    least = 0 if min(height, width) >= 3 else 1
+    pads = top, left, bottom, right = draw(st.tuples(*4 * [st.integers(least, 2)]))
     # At stride 1, whatever is drawn; its results have to fit their memories.
-    tiles = -(-(height + 2 * padding) * (width + 2 * padding) // hardware.pixels)
+    tiles = -(-(top + height + bottom) * (left + width + right) // hardware.pixels)
     outputs = draw(st.integers(1, min(20, hardware.residual_lines // tiles)))
     units = draw(st.integers(1, 2 * hardware.channels + 3))
     channels = {"paired": 2 * units, "column": 8 * units}.get(kind, units)
@@ -40,7 +41,7 @@ def layers(draw: st.DrawFn, hardware: Configuration) -> Layer:
         rng.integers(0, index_count, (outputs, units)),
         tau,
         stride=draw(st.integers(1, 2)),
-        padding=0 if kind == "column" else padding,
+        padding=0 if kind == "column" else pads,
         binary=kind == "binary",
         negation=kind == "negation",
         window=Window.COLUMN if kind == "column" else Window.SQUARE,

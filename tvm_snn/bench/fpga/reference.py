@@ -59,8 +59,8 @@ def _convolve(layer: Layer, image: np.ndarray) -> np.ndarray:
 
     Products of floats, for their speed: sums of so few small integers are exact.
     """
-    border = (layer.padding, layer.padding)
-    padded = np.pad(image.astype(np.float32), (border, border, (0, 0)))
+    top, left, bottom, right = layer.pads
+    padded = np.pad(image.astype(np.float32), ((top, bottom), (left, right), (0, 0)))
     windows = sliding_window_view(padded, (3, 3), axis=(0, 1))
     windows = windows[:: layer.stride, :: layer.stride].reshape(layer.count, -1)
     sums = _weights(layer).reshape(layer.outputs, -1) @ windows.T

@@ -118,13 +118,13 @@ def _layer(
 ) -> Layer:
     kind = draw(st.sampled_from(FOLLOWING_KINDS if follows else KINDS))
     group = {"paired": 2, "column": 8}.get(kind, 1)
-    padding = 0 if kind == "column" else draw(st.integers(0, 2))
+    margin = 1 if follows else draw(st.integers(0, 1))
+    sides = 4 * [st.just(0) if kind == "column" else st.integers(margin, 2)]
     if follows:
         last = before[-1]
         height, width, units = last.out_height, last.out_width, last.outputs
-        padding = max(padding, 1)
     else:
-        least = 1 if padding or kind == "column" else 3
+        least = 1 if margin or kind == "column" else 3
         height, width = draw(st.integers(least, 9)), draw(st.integers(least, 9))
         units = draw(st.integers(1, 20))
     outputs = draw(st.integers(1, 36))
@@ -141,7 +141,7 @@ def _layer(
         tau,
         subset,
         stride=draw(st.integers(1, 2)),
-        padding=padding,
+        padding=draw(st.tuples(*sides)),
         window=Window.COLUMN if kind == "column" else Window.SQUARE,
         binary=kind == "binary",
         negation=kind == "negation",

@@ -14,6 +14,7 @@ from tvm_snn.target.vta.codegen.generate import generate
 from tvm_snn.target.vta.codegen.plan import plan
 from tvm_snn.target.vta.codegen.tiling import Cut
 from tvm_snn.target.vta.codegen.tuned import (
+    SCHEMA,
     Situation,
     TilingRecord,
     Tilings,
@@ -50,7 +51,7 @@ def test_any_cut_and_order_computes_the_same(data):
             assert np.array_equal(planes, want[one.layer.name]["planes"])
 
 
-SITUATION = Situation(*range(17))
+SITUATION = Situation(*range(20))
 RECORD = TilingRecord(SITUATION, Cut(8, 2, 3, 4, 0), 90, 100, "model", "tiny", "2026-01-01", {})
 
 
@@ -74,7 +75,7 @@ def test_records_are_read_as_they_were_written(tmp_path):
 )
 def test_a_malformed_record_is_named(tmp_path, change, message):
     path = tmp_path / "tilings.json"
-    path.write_text(json.dumps({"schema": 1, "tilings": [RECORD.data() | change]}))
+    path.write_text(json.dumps({"schema": SCHEMA, "tilings": [RECORD.data() | change]}))
 
     with pytest.raises(RecordsError, match=message):
         read_tilings(path)
