@@ -151,6 +151,8 @@ def _largest(
         if var in wanted and isinstance(value, np.ndarray):
             found[var] = float(np.abs(value).max(initial=0.0))
 
+    for param, sample in zip(main.params, samples, strict=False):
+        observe(param, sample)
     evaluate(main, samples, observe=observe)
     return found
 
