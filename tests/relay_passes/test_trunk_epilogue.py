@@ -20,7 +20,7 @@ def _prelu(builder, x):
 
 
 ACTIVATIONS = {
-    "none": lambda builder, x: x,
+    "none": lambda _, x: x,
     "prelu": _prelu,
     "relu": lambda builder, x: builder.emit(relax.op.nn.relu(x)),
     "leaky": lambda builder, x: builder.emit(relax.op.nn.leakyrelu(x, 0.2)),
