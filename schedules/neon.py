@@ -81,6 +81,15 @@ class Neon:
             name, distance = "llvm.arm.neon.vshiftins." + types, _constant(at, bits, lanes)
         return T.call_llvm_pure_intrin(dtype, name, low, high, distance)
 
+    def put_below(self, high: Expr, low: Expr, bits: int) -> Expr:
+        """Return bytes of `high` whose lowest `bits` bits are the highest ones of `low` instead."""
+        at = 8 - bits
+        if self.wide:
+            name, distance = "llvm.aarch64.neon.vsri.v16i8", T.int32(at)
+        else:
+            name, distance = "llvm.arm.neon.vshiftins.v16i8", _constant(-at, 8, VECTOR_BYTES)
+        return T.call_llvm_pure_intrin("uint8x16", name, high, low, distance)
+
 
 def neon_of(features: Features) -> Neon | None:
     """Return the NEON instructions of a target, or None when it has none."""

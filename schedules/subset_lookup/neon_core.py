@@ -1,16 +1,14 @@
 """The kernel of strategy `subset_lookup` for NEON: one lookup serves 16 outputs of two pixels.
 
 A response takes half a byte, if it is at most 15, and so the rows of two pixels are put together
-to one, nibble by nibble, before it is looked up in. What is found is added as bytes while no nibble
+to one, nibble by nibble, before it is looked up in. Rows in memory have those of two pieces (see
+`neon_table`). What is found is added as bytes while no nibble
 overflows, and then twice: as it is, to `all`, and shifted down by 4 bits, to `high`, the sums of
 the second pixel. Those of the first one are all - 16 * high, modulo 256.
 """
 
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
-
-from functools import reduce
-from operator import add
 
 from tvm import te, tirx
 from tvm.ir import Expr
@@ -21,16 +19,17 @@ from ..emit import OWNS_RESULT
 from ..near_cache import near_bytes, scattered_reads
 from ..neon import Neon
 from ..planes import Convolution
-from .byte_lookup import NIBBLE_BITS, ByteLookup
+from .byte_lookup import ByteLookup
 from .core import LookupCore
 from .framed_words import whole
 from .neon_codes import NeonCodes
+from .neon_table import rows_bytes
+from .neon_tile import NeonTile
 from .segments import Segments
 from .sign_codes import LANES, lanes_of
 from .table import Table
 
 _BYTES = 16
-_SHORTS = 8
 _BLOCKS = (8, 4, 2, 1)
 _WIDENING, _RESULT, _JOB = 4.6, 18, 350
 """Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
@@ -104,7 +103,7 @@ class NeonLookupCore(LookupCore):
         indices = table.chunk * blocks * _BYTES
         codes = 2 * filled * table.chunk * table.pieces
         sums = 2 * filled * blocks * _BYTES
-        return reads, table.pieces * table.piece_bytes, indices + codes + sums
+        return reads, rows_bytes(table), indices + codes + sums
 
     @property
     def _run_cycles(self) -> float:
@@ -131,106 +130,48 @@ class NeonLookupCore(LookupCore):
         starts: te.Tensor,
     ) -> PrimFunc:
         """Return the core: segment by segment, it makes codes, and adds responses up."""
-        conv, table, segments, neon = self.conv, self.table, self.segments, self.neon
-        tile, tiles, filled = segments.tile, segments.tiles, segments.filled
-        blocks, parts, outputs = self.blocks, self.parts, self.filled_outputs
-        units, chunks, chunk, group_ = table.units, table.chunks, table.chunk, table.run
-        all_chunks = conv.groups * chunks
-        encode = self.codes.encode_segment()
-        borders, pairs = self.borders, tile // 2
-        bytes_ = T.ramp(0, 1, _BYTES)
+        conv, table, segments = self.conv, self.table, self.segments
+        parts, chunks, outputs = self.parts, table.chunks, self.filled_outputs
+        tiles, pairs, all_chunks = segments.tiles, segments.tile // 2, conv.groups * table.chunks
         registers = table.row_bytes // _BYTES
+        jobs = conv.batch * conv.groups * segments.count
+        encode = self.codes.encode_segment()
+        tile = NeonTile(table, segments, self.codes, self.borders, self.blocks, outputs, self.neon)
 
-        def row(
-            rows: tirx.Buffer, codes: tirx.Buffer, turn: Expr, q: Expr, u: Expr, register: int
-        ) -> Expr:
-            """Return 16 bytes of the row of responses of a unit at a pixel."""
-            pieces = []
-            for piece in range(table.pieces):
-                lane = u * (table.unit // table.code_channels) + piece // table.cuts
-                code = codes[self.codes.place(turn, q, piece % table.cuts, lane)]
-                start = piece * table.piece_bytes + register * _BYTES
-                pieces.append(rows[T.ramp(start + T.Cast("int32", code), 1, _BYTES)])
-            return reduce(add, pieces)
+        def sum_once(operands, work, wide, results, at) -> None:
+            """Write what makes results of a segment of an image without zeros."""
+            if chunks > 1:
+                with T.serial(chunks - 1) as ch, T.serial(tiles) as t:
+                    tile.sum_chunk(operands, work, at, t, ch, 0)
+                    if chunks == 2:
+                        tile.widen(work, wide, t, keep=False)
+                    else:
+                        with T.If(ch == 0):
+                            with T.Then():
+                                tile.widen(work, wide, t, keep=False)
+                            with T.Else():
+                                tile.widen(work, wide, t, keep=True)
+            with T.serial(tiles) as t:
+                tile.sum_chunk(operands, work, at, t, chunks - 1, 0)
+                tile.finish(work, wide, results, at, t)
 
-        def look_up(
-            rows, codes, lanes, table_, all_, high, at, turn, first, place, count: int
-        ) -> None:
-            """Write what adds the responses of `count` units, from `first` on, to the sums."""
-            group, part = place
-            for pair in range(pairs):
-                for k in range(count):
-                    for register in range(registers):
-                        low, above = (
-                            row(
-                                rows, codes, turn, at * tile + 2 * pair + pixel, first + k, register
-                            )
-                            for pixel in (0, 1)
-                        )
-                        both = neon.put_above(low, above, NIBBLE_BITS)
-                        T.buffer_store(table_, both, [pair, k, register, bytes_])
-            for block in range(blocks):
-                for pair in range(pairs):
-                    found = reduce(
-                        add,
-                        (
-                            neon.look_up(
-                                [table_[pair, k, r, bytes_] for r in range(registers)],
-                                lanes[group, part, first + k, block, 0, bytes_],
-                            )
-                            for k in range(count)
-                        ),
-                    )
-                    shift = T.broadcast(T.uint8(NIBBLE_BITS), _BYTES)
-                    here = [pair, block, bytes_]
-                    T.buffer_store(all_, all_[pair, block, bytes_] + found, here)
-                    T.buffer_store(high, high[pair, block, bytes_] + (found >> shift), here)
+        def sum_twice(operands, work, wide, results, at, zeros) -> None:
+            """Write what does that for an image with zeros: chunks that have some take two turns.
 
-        def clear(all_, high) -> None:
-            for pair in range(pairs):
-                for block in range(blocks):
-                    for sums in (all_, high):
-                        T.buffer_store(sums, T.broadcast(T.uint8(0), _BYTES), [pair, block, bytes_])
-
-        def add_sums(wide, all_, high, first, *, keep: bool, twice: bool) -> None:
-            """Write what widens the sums of a tile and adds them to `wide`, or sets it."""
-            for pair in range(pairs):
-                for block in range(blocks):
-                    above = high[pair, block, bytes_]
-                    low = all_[pair, block, bytes_] - (
-                        above << T.broadcast(T.uint8(NIBBLE_BITS), _BYTES)
-                    )
-                    for pixel, sums in enumerate((low, above)):
-                        place = [first + 2 * pair + pixel, block, bytes_]
-                        value = T.Cast("uint16x16", sums)
-                        if twice:
-                            value = value + value
-                        if keep:
-                            value = wide[tuple(place)] + value
-                        T.buffer_store(wide, value, place)
-
-        def accumulate_tile(
-            rows, codes, lanes, table_, all_, high, wide, at, turn, ch, place, step, zero, any_zero
-        ) -> None:
-            clear(all_, high)
-            here = T.min(chunk, units - ch * chunk)
-            with T.serial(here // group_) as g:
-                first = ch * chunk + g * group_
-                look_up(rows, codes, lanes, table_, all_, high, at, turn, first, place, group_)
-            for rest in range(1, group_):
-                if rest in (chunk % group_, (units - (chunks - 1) * chunk) % group_):
-                    with T.If(here % group_ == rest), T.Then():
-                        first = ch * chunk + here - rest
-                        look_up(
-                            rows, codes, lanes, table_, all_, high, at, turn, first, place, rest
-                        )
-            # In an image with zeros, what has none counts for both turns.
-            for keep, when in ((False, step == 0), (True, step > 0)):
-                with T.If(when), T.Then(), T.If(zero < any_zero):
-                    with T.Then():
-                        add_sums(wide, all_, high, at * tile, keep=keep, twice=True)
-                    with T.Else():
-                        add_sums(wide, all_, high, at * tile, keep=keep, twice=False)
+            What has none counts for both.
+            """
+            n, group, *_ = at
+            with T.serial(2 * chunks) as step:
+                zero = zeros[n, group * chunks + step % chunks]
+                with T.If(T.Cast("int32", zero) >= step // chunks), T.Then(), T.serial(tiles) as t:
+                    tile.sum_chunk(operands, work, at, t, step % chunks, step // chunks)
+                    for keep, first in ((False, step == 0), (True, step > 0)):
+                        with T.If(first), T.Then(), T.If(zero == T.uint8(0)):
+                            with T.Then():
+                                tile.widen(work, wide, t, keep=keep, twice=True)
+                            with T.Else():
+                                tile.widen(work, wide, t, keep=keep)
+            tile.finish_twice(wide, results, at)
 
         def region(sums: tirx.Buffer, v: Expr) -> tirx.BufferRegion:
             """Return the sums that a job makes."""
@@ -244,22 +185,6 @@ class NeonLookupCore(LookupCore):
                 group * outputs : group * outputs + outputs,
             ]
 
-        def store(wide, counts, starts, sums, n, group, segment, part, *, turns: int) -> None:
-            """Write what makes results of the sums of a segment, taken in one turn or in two."""
-            with T.serial(segments.rows * segments.span) as q, T.serial(blocks) as block:
-                y = segments.corner(segment)[0] + q // segments.span
-                x = segments.corner(segment)[1] + q % segments.span
-                first = T.min((part * blocks + block) * _BYTES, outputs - _BYTES)
-                shift = T.broadcast(T.uint16(3 - turns), _SHORTS)
-                parities = T.broadcast(counts[q] << T.uint16(2 - turns), _SHORTS)
-                for half in range(2):
-                    o = first + half * _SHORTS
-                    start = starts[borders.row(y), borders.column(x), group, T.ramp(o, 1, _SHORTS)]
-                    total = wide[q, block, T.ramp(half * _SHORTS, 1, _SHORTS)]
-                    value = start - parities - (total << shift)
-                    place = [n, y, x, T.ramp(group * outputs + o, 1, _SHORTS)]
-                    T.buffer_store(sums, T.reinterpret("int16x8", value), place)
-
         @T.prim_func(s_tir=True, private=True)
         def accumulate(
             padded: T.Buffer(padded.shape, "uint64"),
@@ -269,75 +194,48 @@ class NeonLookupCore(LookupCore):
             starts: T.Buffer(starts.shape, "uint16"),
             sums: T.Buffer((conv.batch, *conv.output_size, conv.groups * outputs), "int16"),
         ):
-            for job in T.parallel(conv.batch * conv.groups * segments.count):
+            for job in T.parallel(jobs):
                 with T.sblock("segment"):
-                    v = T.axis.spatial(conv.batch * conv.groups * segments.count, job)
+                    v = T.axis.spatial(jobs, job)
                     T.reads(whole(padded), whole(zeros), whole(rows), whole(lanes), whole(starts))
                     T.writes(region(sums, v))
                     T.sblock_attr({OWNS_RESULT: True})
                     codes = T.sblock_alloc_buffer((2 * self.codes.segment_codes,), "uint16")
                     code = T.sblock_alloc_buffer((2, LANES), "uint16", scope="local")
                     parity = T.sblock_alloc_buffer((self.codes.columns,), "uint64")
-                    counts = T.sblock_alloc_buffer((filled,), "uint16")
+                    counts = T.sblock_alloc_buffer((segments.filled,), "uint16")
                     table_ = T.sblock_alloc_buffer(
-                        (pairs, group_, registers, _BYTES), "uint8", scope="local"
+                        (pairs, table.run, registers, _BYTES), "uint8", scope="local"
                     )
-                    all_ = T.sblock_alloc_buffer((pairs, blocks, _BYTES), "uint8", scope="local")
-                    high = T.sblock_alloc_buffer((pairs, blocks, _BYTES), "uint8", scope="local")
-                    wide = T.sblock_alloc_buffer((filled, blocks, _BYTES), "uint16")
+                    all_ = T.sblock_alloc_buffer(
+                        (pairs, self.blocks, _BYTES), "uint8", scope="local"
+                    )
+                    high = T.sblock_alloc_buffer(
+                        (pairs, self.blocks, _BYTES), "uint8", scope="local"
+                    )
+                    wide = T.sblock_alloc_buffer((segments.filled, self.blocks, _BYTES), "uint16")
                     n: T.let = v // (segments.count * conv.groups)
                     group: T.let = v // segments.count % conv.groups
                     segment: T.let = v % segments.count
                     any_zero: T.let = T.Cast("int32", zeros[n, all_chunks])
                     encode(padded, codes, code, parity, counts, any_zero, n, group, segment)
                     for part in range(parts):
-                        for step in range(chunks * (1 + any_zero)):
-                            ch: T.let = step % chunks
-                            turn: T.let = step // chunks
-                            zero: T.let = T.Cast("int32", zeros[n, group * chunks + ch])
-                            if turn <= zero:
-                                for at in range(tiles):
-                                    accumulate_tile(
-                                        rows,
-                                        codes,
-                                        lanes,
-                                        table_,
-                                        all_,
-                                        high,
-                                        wide,
-                                        at,
-                                        turn,
-                                        ch,
-                                        (group, part),
-                                        step,
-                                        zero,
-                                        any_zero,
-                                    )
                         if any_zero == 0:
-                            store(wide, counts, starts, sums, n, group, segment, part, turns=1)
+                            sum_once(
+                                (rows, codes, lanes),
+                                (table_, all_, high),
+                                wide,
+                                (counts, starts, sums),
+                                (n, group, segment, part),
+                            )
                         else:
-                            store(wide, counts, starts, sums, n, group, segment, part, turns=2)
+                            sum_twice(
+                                (rows, codes, lanes),
+                                (table_, all_, high),
+                                wide,
+                                (counts, starts, sums),
+                                (n, group, segment, part),
+                                zeros,
+                            )
 
         return accumulate
-
-
-def pack_lanes_in_order(indices: te.Tensor, table: Table, groups: int, blocks: int) -> te.Tensor:
-    """Return the indices as the lookup reads them.
-
-    uint8 (O, units) to uint8 (groups, parts, units, blocks, 1, 16): as `table.pack_lanes` does, but
-    with the outputs of a vector in order.
-    """
-    outputs = int(indices.shape[0]) // groups
-    parts = -(-outputs // (blocks * _BYTES))
-    last = max(outputs - _BYTES, 0)
-
-    def index(group: Expr, part: Expr, u: Expr, block: Expr, _step: Expr, lane: Expr) -> Expr:
-        o = T.min((part * blocks + block) * _BYTES, last) + lane
-        row = group * outputs + T.min(o, outputs - 1)
-        entry = T.uint8(0)
-        for s in range(table.joined):
-            digit = indices[row, u * table.joined + s]
-            entry = entry + digit * T.uint8(table.subset_kernels**s)
-        return entry
-
-    return te.compute((groups, parts, table.units, blocks, 1, _BYTES), index, name="pack_lanes")

@@ -31,7 +31,8 @@ from ..shapes import shape_of
 from .byte_lookup import ByteLookup, byte_lookup
 from .core import NAME, LookupCore
 from .neon_codes import MOST_ROWS
-from .neon_core import NeonLookupCore, pack_lanes_in_order
+from .neon_core import NeonLookupCore
+from .neon_table import pack_lanes_in_order, pack_shared_rows
 from .table import fits, pack_lanes, pack_rows, pack_starts, sharable, sum_parities
 
 __all__ = ["NAME", "cycles", "legalize", "obstacle", "remark", "space"]
@@ -100,8 +101,9 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
     core = _core(call, features)
     table, conv = core.table, core.conv
     weight = binary_weight(bb, call)
-    rows = emit_packing(bb, pack_rows, subset, table=table)
-    pack = pack_lanes if table.lookup.neon is None else pack_lanes_in_order
+    neon = table.lookup.neon is not None
+    rows = emit_packing(bb, pack_shared_rows if neon else pack_rows, subset, table=table)
+    pack = pack_lanes_in_order if neon else pack_lanes
     lanes = emit_packing(bb, pack, indices, table=table, groups=conv.groups, blocks=core.blocks)
     sums = emit_packing(bb, sum_weights, weight)
     padding = emit_packing(

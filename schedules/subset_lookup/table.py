@@ -149,32 +149,37 @@ def pack_rows(subset: te.Tensor, table: Table) -> te.Tensor:
 
     Where two pixels share a byte they are what `ByteLookup.share` takes.
     """
+    factor = table.lookup.shared_factor if table.sharing == 2 else 1
 
-    def response(at: Expr) -> Expr:
-        k = T.min(at % table.row_bytes, table.kernels - 1)
-        code = at % table.piece_bytes // table.row_bytes
-        differences, kernel_bits, code_bits = [], [], []
-        for b in range(table.code_bits):
-            channel, i, j = table.place(at // table.piece_bytes, b)
-            present = T.Cast("int32", i < table.kh)
-            kernel = k
-            for s in range(1, table.joined):
-                digit = k // table.subset_kernels**s
-                kernel = T.Select(channel // table.subset_unit == s, digit, kernel)
-            weight = subset[
-                kernel % table.subset_kernels,
-                channel % table.subset_unit,
-                T.min(i, table.kh - 1),
-                j,
-            ]
-            kernel_bits.append(T.Cast("int32", weight < T.int8(0)) * present)
-            code_bits.append((code >> b & 1) * present)
-            differences.append(kernel_bits[-1] ^ code_bits[-1])
-        parities = reduce(xor, kernel_bits) - reduce(xor, code_bits)
-        half = (reduce(add, differences) + parities) >> 1
-        return T.Cast("uint8", half * (table.lookup.shared_factor if table.sharing == 2 else 1))
+    def entry(at: Expr) -> Expr:
+        return T.Cast("uint8", response(subset, table, at // table.piece_bytes, at) * factor)
 
-    return te.compute((table.pieces * table.piece_bytes,), response, "pack_rows")
+    return te.compute((table.pieces * table.piece_bytes,), entry, "pack_rows")
+
+
+def response(subset: te.Tensor, table: Table, piece: Expr, at: Expr) -> Expr:
+    """Return the response of a piece at byte `at` of its rows, or of rows of as many bytes."""
+    k = T.min(at % table.row_bytes, table.kernels - 1)
+    code = at % table.piece_bytes // table.row_bytes
+    differences, kernel_bits, code_bits = [], [], []
+    for b in range(table.code_bits):
+        channel, i, j = table.place(piece, b)
+        present = T.Cast("int32", i < table.kh)
+        kernel = k
+        for s in range(1, table.joined):
+            digit = k // table.subset_kernels**s
+            kernel = T.Select(channel // table.subset_unit == s, digit, kernel)
+        weight = subset[
+            kernel % table.subset_kernels,
+            channel % table.subset_unit,
+            T.min(i, table.kh - 1),
+            j,
+        ]
+        kernel_bits.append(T.Cast("int32", weight < T.int8(0)) * present)
+        code_bits.append((code >> b & 1) * present)
+        differences.append(kernel_bits[-1] ^ code_bits[-1])
+    parities = reduce(xor, kernel_bits) - reduce(xor, code_bits)
+    return (reduce(add, differences) + parities) >> 1
 
 
 def pack_lanes(indices: te.Tensor, table: Table, groups: int, blocks: int) -> te.Tensor:

@@ -82,6 +82,24 @@ def test_sums_that_do_not_fill_registers_or_bytes(strategy: str) -> None:
     np.testing.assert_array_equal(run(case, MACHINES["cortex-a72"]), case.expected())
 
 
+@pytest.mark.parametrize("zeros", [0.0, 0.01])
+@pytest.mark.parametrize(
+    ("cpu", "kernels", "unit", "channels", "outputs", "size"),
+    [
+        pytest.param("cortex-a72", 16, 2, 64, 64, 7, id="two chunks, and pixels in vain"),
+        pytest.param("cortex-a72", 16, 2, 128, 48, 4, id="more chunks"),
+        pytest.param("cortex-a9", 32, 3, 9, 21, 5, id="an odd number of pieces"),
+        pytest.param("cortex-a72", 8, 1, 21, 16, 3, id="units in runs"),
+    ],
+)
+def test_lookups_of_images_without_zeros_and_with_a_few(
+    cpu: str, kernels: int, unit: int, channels: int, outputs: int, size: int, zeros: float
+) -> None:
+    sizes = {"channels": channels, "outputs": outputs, "size": size}
+    case = layer("int8", "subset_lookup", kernels=kernels, unit=unit, zeros=zeros, **sizes)
+    np.testing.assert_array_equal(run(case, MACHINES[cpu]), case.expected())
+
+
 @pytest.mark.parametrize("channels", [6, 7])
 def test_floats_of_channels_that_do_not_fill_registers(channels: int) -> None:
     """Inputs of two steps are loaded together, or of one; outputs fill no vector."""

@@ -1,7 +1,8 @@
 """How often each block of a program's instructions runs: counted by qemu, read from its code.
 
-qemu's plugin `count_blocks.c` counts the blocks that qemu translates: they end at every branch. So
-the counts are exact; they are instructions, and say nothing about time. Where a machine's first
+qemu's plugin `count_blocks.c` counts the blocks that qemu translates: they end at every branch, and
+where a page of memory ends, which is undone here. So the counts are exact; they are instructions,
+and say nothing about time. Where a machine's first
 cache is known, the plugin `count_lines.c` simulates it in the same run.
 """
 
@@ -22,6 +23,9 @@ from .machines import Machine
 from .tools import llvm_tool
 
 _FOLDER = Path(__file__).parent
+_INSTRUCTION, _PAGE = 4, 4096
+"""Bytes."""
+_BRANCH = re.compile(r"(b|bl|br|blr|bx|blx|ret|cbn?z|tbn?z|b\.\w+)\b")
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def count(machine: Machine, program: Path, data: bytes) -> Counts:
     _, before, lines_before = _count(machine, program, data, earlier)
     counts.subtract(before)
     code = dict(_disassemble(machine, program))
+    counts = _join_pages(counts, code)
     blocks = [
         _block(code, address, length, runs)
         for (address, length), runs in sorted(counts.items())
@@ -90,8 +95,27 @@ def _count(
     return output, counts, lines
 
 
+def _join_pages(counts: Counter[tuple[int, int]], code: dict[int, str]) -> Counter[tuple[int, int]]:
+    """Return the counts with blocks that end with a page, not a branch, joined to what follows.
+
+    A loop across two pages is one block again; who enters the second page otherwise still counts.
+    """
+    joined = Counter(counts)
+    lengths = dict(counts)
+    for (address, length), runs in counts.items():
+        end = address + _INSTRUCTION * length
+        last = code.get(end - _INSTRUCTION, "nop")
+        if end % _PAGE or end not in lengths or _BRANCH.match(last):
+            continue
+        rest = lengths[end]
+        joined[address, length] -= runs
+        joined[address, length + rest] += runs
+        joined[end, rest] -= runs
+    return joined
+
+
 def _block(code: dict[int, str], address: int, length: int, runs: int) -> Block:
-    places = [address + 4 * k for k in range(length)]
+    places = [address + _INSTRUCTION * k for k in range(length)]
     instructions = tuple(code.get(place, "nop") for place in places)
     target = re.search(r"\b0x([0-9a-f]+)$", instructions[-1])
     loops = target is not None and int(target[1], 16) == address
