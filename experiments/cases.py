@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from networks import small_resnet
+from networks import small_resnet, small_vgg
 from torch import nn
 
 from tvm_snn.nn.subsets import (
@@ -21,7 +21,7 @@ from tvm_snn.training import start_fresh
 from tvm_snn.zoo import group_net, resnet20, vgg_small
 
 Activations = Literal["W1A1", "W1A32", "W1A2", "W1A4"]
-"""Of 2 and 4 bits in the network `small` only."""
+"""Of 2 and 4 bits in the networks `small` and `small-vgg` only."""
 
 SHAPE = (1, 28, 28)
 TAUS = (5, 6, 4, 3)
@@ -68,15 +68,16 @@ POLICIES: dict[str, str | PolicyFactory] = {
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "small": {"factory": small_resnet, "width": 16},
+    "small-vgg": {"factory": small_vgg, "width": 16},
     "resnet": {"factory": resnet20, "width": 16, "depth": 2},
     "resnet20": {"factory": resnet20, "width": 16, "depth": 6},
     "vgg": {"factory": vgg_small, "width": 32},
     "vgg-small": {"factory": vgg_small, "width": 128},
     "group-net": {"factory": group_net, "bases": 3, "width": 16, "depth": 1},
 }
-"""`resnet` and `vgg` are smaller than the paper's `resnet20` and `vgg-small`: for one core; `small`
-is for a core that others use, too. In it alone all methods start from the same weights and, but for
-"uniform", from the same subsets."""
+"""`resnet` and `vgg` are smaller than the `resnet20` and `vgg-small` of papers: for one core.
+`small` (like ResNet-20) and `small-vgg` (like VGG-small) are for a core that others use, too; in
+these two alone all methods start from the same weights and, but for "uniform", the same subsets."""
 
 
 @dataclass(frozen=True)

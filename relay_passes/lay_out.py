@@ -3,10 +3,15 @@
 import tvm
 
 from .channels_last import ChannelsLast
+from .merge_branches import MergeBranches
 from .pack_activations import PackActivations
+from .slice_splits import SliceSplits
 from .split_levels import SplitLevels
 
 LAYOUT: list[tvm.transform.Pass] = [
+    MergeBranches(),
+    # Slices are turned channels-last, tuples are not.
+    SliceSplits(),
     ChannelsLast(),
     # Makes signs of few-bit levels, for packing.
     SplitLevels(),
@@ -17,7 +22,8 @@ LAYOUT: list[tvm.transform.Pass] = [
 
 
 def lay_out(module: tvm.IRModule) -> tvm.IRModule:
-    """Run :data:`LAYOUT`: images become channels-last, and signs between layers packed words.
+    """Run :data:`LAYOUT`: narrow layers that read one image become one, images channels-last, and
+    signs between layers packed words.
 
     Layers whose strategy is the accelerator's keep int8 signs.
     """

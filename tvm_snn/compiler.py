@@ -4,7 +4,8 @@ import    PyTorch or ONNX to Relax, constants folded on the way   frontend
 clean     residue of training removed                             relay_passes.clean
 detect    each layer judged: sub-bit, binary or dense             relay_passes.detect_layers
 rewrite   binary layers become operators of their own             relay_passes.rewrite_layers
-lay out   images channels-last, signs between layers packed       relay_passes.lay_out
+lay out   narrow ones of one image merged, images channels-last,
+          signs between layers packed                             relay_passes.lay_out
 divide    layers given to an accelerator, if the target has one   relay_passes.divide
 plan      a strategy chosen for each of them                      relay_passes.choose_strategies
 lower     fused, scheduled, compiled, linked                      relay_passes.lower, link
@@ -38,6 +39,11 @@ from .relay_passes.divide import divide
 from .relay_passes.lay_out import lay_out
 from .relay_passes.lift_weights import lift_weights
 from .relay_passes.lower import Lowered, lower
+from .relay_passes.merge_branches import (
+    choices_of_layers,
+    kernels_of_layers,
+    merged_layers,
+)
 from .relay_passes.name_bindings import name_bindings
 from .relay_passes.outline_regions import outline_regions, result_name
 from .relay_passes.partition import Partition
@@ -187,6 +193,7 @@ def build(
     features = features_of(target)
     module, parts = _divide(detected, hardware, samples)
     choices = choose_strategies(module, features, records)
+    merged = merged_layers(module, {layer.name for layer in detected.layers})
     lifted = lift_weights(set_strategies(choices)(module))
     programs, called = None, lifted.module
     if parts is not None and hardware is not None:
@@ -200,7 +207,7 @@ def build(
         with phase("compiling kernels"):
             lowered = _lower(called, target)
             library = link(lowered.executable, target)
-            kernels = _with_regions(lowered.kernels, programs)
+            kernels = _with_regions(kernels_of_layers(lowered.kernels, merged), programs)
     main = lifted.module["main"]
     inputs = main.params[: len(main.params) - len(lifted.weights)]
     return Artifact(
@@ -208,7 +215,9 @@ def build(
         requirements=Requirements.of(target, library.glibc),
         inputs=tuple(_spec(str(param.name), param.ty) for param in inputs),
         outputs=_output_specs(main),
-        report=make_report(detected.layers, _placed(detected, choices, parts)),
+        report=make_report(
+            detected.layers, _placed(detected, choices_of_layers(choices, merged), parts)
+        ),
         kernels=kernels,
         library=library.data,
         network=tvm.ir.save_json(lifted.module),

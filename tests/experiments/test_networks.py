@@ -1,19 +1,20 @@
-"""The network that methods are compared on."""
+"""The networks that methods are compared on."""
 
 import pytest
 import torch
 from cases import methods
-from networks import small_resnet
+from networks import small_resnet, small_vgg
 
-from tvm_snn.nn import BinarizedLayer, SubBitLayer, UniformActivation
+from tvm_snn.nn import BinarizedLayer, BinaryActivation, SubBitLayer, UniformActivation
 
 
-def test_all_methods_start_from_the_same_weights_and_drawn_subsets():
-    start = {name: p.clone() for name, p in small_resnet(tau=None, seed=3).named_parameters()}
+@pytest.mark.parametrize("network", [small_resnet, small_vgg])
+def test_all_methods_start_from_the_same_weights_and_drawn_subsets(network):
+    start = {name: p.clone() for name, p in network(tau=None, seed=3).named_parameters()}
     drawn = {}
     for method in methods((4,)):
         if method.size == "tau 4":
-            model = small_resnet(seed=3, **dict(method.options))
+            model = network(seed=3, **dict(method.options))
             parameters = dict(model.named_parameters())
             assert all(torch.equal(value, parameters[name]) for name, value in start.items())
             layers = [layer for layer in model.modules() if isinstance(layer, SubBitLayer)]
@@ -36,10 +37,13 @@ def test_seeds_differ():
     )
 
 
-@pytest.mark.parametrize(("activations", "bits"), [("W1A2", 2), ("W1A32", None)])
-def test_activations_may_have_more_bits(activations, bits):
-    model = small_resnet(activations=activations, width=8)
+@pytest.mark.parametrize(("network", "layers"), [(small_resnet, 6), (small_vgg, 5)])
+@pytest.mark.parametrize(("activations", "bits"), [("W1A1", 1), ("W1A2", 2), ("W1A32", None)])
+def test_activations_may_have_more_bits(network, layers, activations, bits):
+    model = network(activations=activations, width=8)
     assert model(torch.randn(2, 1, 28, 28)).shape == (2, 10)
-    assert sum(isinstance(module, BinarizedLayer) for module in model.modules()) == 6
+    assert sum(isinstance(module, BinarizedLayer) for module in model.modules()) == layers
     found = [module.bits for module in model.modules() if isinstance(module, UniformActivation)]
-    assert found == ([] if bits is None else [bits] * 6)
+    assert found == ([bits] * layers if bits == 2 else [])
+    signs = [module for module in model.modules() if isinstance(module, BinaryActivation)]
+    assert len(signs) == (layers if bits == 1 else 0)

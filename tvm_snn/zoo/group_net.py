@@ -52,7 +52,9 @@ def group_net(
 ) -> nn.Module:
     """A ResNet of three stages of `depth` blocks, decomposed into `bases` (M) bases.
 
-    A block is two residual units of `tvm_snn.zoo.resnet`. "layer-wise" decomposes every 3x3
+    A block is two residual units of `tvm_snn.zoo.resnet`; the first unit of a branch has no bias
+    before its sign, so that branches that see the same image convolve the same signs, which
+    compiled networks do in one convolution where they are narrow. "layer-wise" decomposes every 3x3
     convolution; group-wise, a branch is one block in "v1", two blocks in "v2" and all blocks in
     "v3" (Zhuang et al., "Structured Binary Neural Networks", CVPR 2019). `soft` connects groups
     by learned theta; see `tvm_snn.nn.Group`. The rest is as in `resnet20`: with tau 5 every base is
@@ -79,7 +81,7 @@ def group_net(
         else:
             size = {"v1": 1, "v2": 2, "v3": len(blocks)}[decomposition]
             parts = [blocks[i : i + size] for i in range(0, len(blocks), size)]
-            body = Groups([partial(_chain, part) for part in parts], bases, soft)
+            body = Groups([partial(_branch, part) for part in parts], bases, soft)
         return GroupNet(stem, body, widths[-1], num_classes)
 
     return seeded(build, seed, input_shape)
@@ -101,7 +103,7 @@ def _block(
     kernels: Kernels,
     activations: Activations,
     conv: Callable[[int, int, int, Kernels], nn.Module],
-) -> nn.Module:
+) -> nn.Sequential:
     """A residual block; it halves the map where it widens it."""
     stride = 1 if before == after else 2
     first = ResidualUnit(before, after, stride, kernels, activations, conv)
@@ -112,8 +114,11 @@ def _block(
     return nn.Sequential(first, *rest)
 
 
-def _chain(blocks: Sequence[Callable[[], nn.Module]]) -> nn.Module:
-    return nn.Sequential(*(block() for block in blocks))
+def _branch(blocks: Sequence[Callable[[], nn.Sequential]]) -> nn.Module:
+    """Blocks one after the other, the first of which takes the sign of its input as it is."""
+    first, *rest = (block() for block in blocks)
+    first[0].bias_in = nn.Identity()
+    return nn.Sequential(first, *rest)
 
 
 def _layer_wise(

@@ -18,6 +18,7 @@ from tvm_snn.nn import (
     SubBitConv2d,
     UniformActivation,
 )
+from tvm_snn.relay_passes import merge_branches
 from tvm_snn.zoo import group_alexnet, group_net
 from tvm_snn.zoo.layers import Kernels
 from tvm_snn.zoo.resnet import ResidualUnit
@@ -135,6 +136,29 @@ def test_compiled_groups_compute_the_same():
     x = torch.randn(1, 16, 6, 6, generator=torch.Generator().manual_seed(2))
     network = tvm_snn.compile(model, "host", example_inputs=(x,))
     assert [row.tau for row in network.report().rows] == [4] * 4
+    np.testing.assert_allclose(network(x), model(x).detach().numpy(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_branches_that_share_an_input_run_as_one_convolution(monkeypatch):
+    """To the bit as each alone, and as PyTorch but for rounding."""
+    torch.manual_seed(0)
+
+    def branch():
+        unit = ResidualUnit(8, 8, 1, Kernels(None), "W1A1")
+        unit.bias_in = nn.Identity()
+        return unit
+
+    model = Groups([branch, branch], bases=3, soft=True).eval()
+    x = torch.randn(1, 8, 6, 6, generator=torch.Generator().manual_seed(2))
+    network = tvm_snn.compile(model, "host", example_inputs=(x,))
+    merged = [row.name for row in network.report().rows if "one conv" in row.strategy_reason]
+    # The second group's branches see three images.
+    assert merged == [f"groups.0.branches.{m}.conv" for m in range(3)]
+    monkeypatch.setattr(merge_branches, "MOST_OUTPUTS", 0)
+    apart = tvm_snn.compile(model, "host", example_inputs=(x,), verify=False)
+    assert not any("one conv" in row.strategy_reason for row in apart.report().rows)
+    np.testing.assert_array_equal(network(x), apart(x))
     np.testing.assert_allclose(network(x), model(x).detach().numpy(), rtol=1e-3, atol=1e-3)
 
 
