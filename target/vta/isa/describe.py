@@ -11,7 +11,13 @@ Made by `python -m tvm_snn.target.vta.isa.describe`; do not edit.
 
 An instruction has 128 bits, the lowest first in memory. Each engine takes its instructions in
 order. Before it begins one, it takes a token from every channel in its `wait` mask, and waits for
-those that are not there; when it is done, it puts one into every channel in its `post` mask.
+those that are not there; when it is done, it puts one into every channel in its `post` mask. Bits of
+a mask to which no channel belongs do nothing.
+
+Bits of an instruction that belong to no field are 0. The encoder refuses what is not legal, and the
+hardware stops at it with a trap: OPCODE for an unknown instruction; FIELD for a value that is not
+legal here, or larger than what the configuration has (kernels, groups, planes); ADDRESS for a line
+past a memory's end; BUS for an address past the program's memory or between bus words.
 """
 
 
@@ -20,12 +26,14 @@ def as_markdown() -> str:
     parts = [_INTRODUCTION, _token_table()]
     for opcode in INSTRUCTIONS:
         engines = " and ".join(engine.name.lower() for engine in opcode.engines)
-        parts.append(f"### {opcode.mnemonic} ({opcode.number}): {engines} engine\n")
+        executed = f"{engines} engine" if engines else "fetch, which has no tokens"
+        parts.append(f"### {opcode.mnemonic} ({opcode.number}): {executed}\n")
         parts.append(f"{opcode.meaning}\n")
-        parts.append("| bits | field | meaning |\n| ---: | --- | --- |")
+        parts.append("| bits | field | legal | meaning |\n| ---: | --- | --- | --- |")
         for name, (field, position) in opcode.positions().items():
             last = position + field.bits - 1
-            parts.append(f"| {last}:{position} | `{name}` | {field.meaning} |")
+            legal = f"{opcode.number}" if name == "opcode" else f"{field.least} to {field.largest}"
+            parts.append(f"| {last}:{position} | `{name}` | {legal} | {field.meaning} |")
         parts.append("")
     return "\n".join(parts)
 
