@@ -31,10 +31,6 @@ from tvm import relax, tirx
 # half a millisecond: longer than a network's pauses between two parallel loops.
 os.environ.setdefault("TVM_THREAD_POOL_SPIN_COUNT", "1000")
 
-EACH_THREAD = "pragma_parallel_launch_point"
-"""Attribute around a statement that each thread of TVM's pool runs, and whose parallel loops are
-shared out among them, each thread getting a run of turns. Only TVM's code generator knows it."""
-
 
 def register_op(name: str, doc: str) -> tvm.ir.Op:
     """Return the operator called `name`, registering it when it is new.

@@ -21,7 +21,7 @@ from tvm import tirx
 from tvm.target import Target
 
 from ..errors import UnsupportedOperatorError
-from ..tvm_api import EACH_THREAD, generate_object, lower_kernels
+from ..tvm_api import generate_object, lower_kernels
 
 ALIGNMENT = 64
 """What TVM's code assumes of every buffer, in bytes."""
@@ -65,10 +65,7 @@ def _one_thread(kernel: tirx.PrimFunc) -> tirx.PrimFunc:
             loop.loop_var, loop.min, loop.extent, kind, loop.body, annotations=loop.annotations
         )
 
-    def alone(attribute: tirx.AttrStmt) -> tirx.Stmt:
-        return attribute.body if attribute.attr_key == EACH_THREAD else attribute
-
-    return tvm_ffi.structural_map(kernel, [(tirx.For, serial), (tirx.AttrStmt, alone)])
+    return tvm_ffi.structural_map(kernel, (tirx.For, serial))
 
 
 def _check_calls(name: str, kernel: tirx.PrimFunc) -> None:
