@@ -2,10 +2,12 @@
 
     python experiments/refinement.py
     python experiments/refinement.py --tau 5 --setting 0.15 0.15 1875 --setting 0.05 0.05 600
+    python experiments/refinement.py --tau 5 --codewords 0.2 600 --codewords 0.02 600
 
 Trains the network `small` with random subsets and with refined ones of several `start`, `threshold`
-and `last_step`, as long as `fashion_mnist.py` does, and prints the accuracy on 6,000 training
-images that it leaves out: what is chosen here is not chosen by the test images.
+and `last_step`, or with selected codewords of several `temperature` and `last_step`, as long as
+`fashion_mnist.py` does, and prints the accuracy on 6,000 training images that it leaves out: what
+is chosen here is not chosen by the test images.
 """
 
 import tempfile
@@ -13,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import click
-from cases import SHAPE
+from cases import SHAPE, codewords
 from networks import small_resnet
 
 from tvm_snn.nn import SubBitLayer
@@ -64,6 +66,13 @@ def accuracy_and_moved(
     default=SETTINGS,
     help="Start, threshold and last step.",
 )
+@click.option(
+    "codeword_settings",
+    "--codewords",
+    type=(float, int),
+    multiple=True,
+    help="Temperature and last step of selected codewords, in place of refined subsets.",
+)
 @click.option("--images", default=20000)
 @click.option("--epochs", default=6)
 @click.option("--seeds", default=1)
@@ -71,6 +80,7 @@ def main(
     data_root: Path | None,
     tau: int,
     settings: tuple[tuple[float, float, int], ...],
+    codeword_settings: tuple[tuple[float, int], ...],
     images: int,
     epochs: int,
     seeds: int,
@@ -78,7 +88,11 @@ def main(
     """Compare settings of refinement on held-out training images."""
     data = split(load_data("fashion-mnist", data_root, augment=False), images)
     policies: dict[str, str | PolicyFactory] = {"random": "vanilla"}
-    for start, threshold, last_step in settings:
+    for temperature, last_step in codeword_settings:
+        policies[f"codewords at temperature {temperature}, until step {last_step}"] = partial(
+            codewords, temperature=temperature, last_step=last_step
+        )
+    for start, threshold, last_step in () if codeword_settings else settings:
         policies[f"start {start}, threshold {threshold}, until step {last_step}"] = partial(
             RefinedSubset, period=1, start=start, threshold=threshold, last_step=last_step
         )

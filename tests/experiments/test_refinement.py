@@ -26,3 +26,16 @@ def test_settings_are_compared_on_images_that_are_not_trained_on(tmp_path, monke
     changed = [float(line.split()[-1].rstrip("%")) for line in result.stdout.splitlines()]
     assert changed[1] > 0
     assert changed == [0, changed[1], 0, 0]
+
+
+def test_temperatures_of_codewords_are_compared(tmp_path, monkeypatch):
+    tiny.write_fashion_mnist(tmp_path, 100, 5)
+    monkeypatch.setattr(refinement, "HELD_OUT", 30)
+    options = ["--data-root", str(tmp_path), "--images", "64", "--epochs", "2"]
+    for setting in ("1e-3 9", "1e-3 0"):
+        options += ["--codewords", *setting.split()]
+    result = CliRunner().invoke(refinement.main, options)
+    assert result.exit_code == 0, result.output
+    changed = [float(line.split()[-1].rstrip("%")) for line in result.stdout.splitlines()]
+    assert changed[1] > 0
+    assert changed == [0, changed[1], 0]
