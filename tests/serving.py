@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SERVE = (sys.executable, "-c", "from tvm_snn.cli import main; main()", "serve", "--port", "0")
@@ -69,5 +69,7 @@ def serving(
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process that was started in a session of its own, and all that it started."""
-    os.killpg(process.pid, signal.SIGKILL)
+    # It may have been ended before.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait(60)

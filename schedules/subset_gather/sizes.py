@@ -141,6 +141,9 @@ class GatherSizes:
         """
         alone = Planes(self.conv, self.lanes).blocks
         table_bytes = self.responses.kernels * 2 * self.features.vector_bytes
+        if self.features.neon and self.elements.is_float:
+            # Sums of float32 wait for each other: those of four vectors do so side by side.
+            return 4 if 2 * table_bytes * _LONG <= CACHE_BYTES and alone > 2 else 2
         if self.elements.response == self.total:
             return 2 if table_bytes <= CACHE_BYTES and alone > 1 else 1
         together = 2 * Planes(self.conv, 2 * self.lanes).blocks

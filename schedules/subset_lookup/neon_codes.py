@@ -39,7 +39,7 @@ class NeonCodes(SignCodes):
             return 2.0 * self.words
         columns = 1 if self._slides else self.conv.kernel[1]
         vectors = self.table.cuts * self.lanes / _HALF_WORD
-        return vectors * (4 + 2 * columns * self.table.rows) + 2.0 * self.words
+        return vectors * (4 + 1.5 * columns * self.table.rows) + 2.0 * self.words
 
     def _column(
         self, padded: tirx.Buffer, turn: Expr, n: Expr, y: Expr, word: Expr, cut: int, part: int

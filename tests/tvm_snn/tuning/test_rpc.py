@@ -1,28 +1,34 @@
 """Tuning over TVM's RPC tracker, with two boards that are this machine."""
 
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.serving import SERVE, end_group
+from tests.serving import SERVE, children, end_group
 from tests.tvm_snn.tuning.layers import network, subset_conv2d
 from tvm_snn.errors import TuningError
 from tvm_snn.machine import Requirements
 from tvm_snn.target import parse_target
-from tvm_snn.tuning import evaluate, tune
+from tvm_snn.tuning import evaluate, runners, tune
 from tvm_snn.tuning.builder import Builders
 from tvm_snn.tuning.runners import Comparer, parse_place
 from tvm_snn.tuning.space import Point
 
 KEY = "board"
+_SILENT_SECONDS = 15
+"""Seconds after which a measurement is given up here."""
 
 
 class Farm:
@@ -131,28 +137,58 @@ def test_a_kernel_is_compared_with_others_and_with_itself(farm: Farm) -> None:
 
 
 @pytest.mark.slow
-def test_two_servers_measure_and_one_may_die(
+def test_two_servers_measure_one_may_fall_silent_and_one_may_die(
     farm: Farm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Both happen in the middle of a measurement: the session is there, its process is caught."""
     model, inputs = network()
     assert parse_place(farm.runner).servers == 2
     with pytest.raises(TuningError, match="knows no server with the key 'phone'"):
         parse_place(farm.runner.replace(KEY, "phone"))
+    monkeypatch.setattr(runners, "_VANISHED_SECONDS", _SILENT_SECONDS)
     records = tmp_path / "mine.json"
-    first = tune(model, example_inputs=inputs, records=records, trials=2, runner=farm.runner)
-    assert [layer.measured for layer in first.layers] == [2]
-    assert first.faults == ()
-    # The next run counts two servers; then, before anything is measured, one of them dies.
-    submit = Builders.submit
 
-    def kill_and_submit(*arguments: Any) -> Any:
-        farm.servers[0].kill()
-        return submit(*arguments)
+    def tuned(trials: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        result = tune(
+            model, example_inputs=inputs, records=records, trials=trials, runner=farm.runner
+        )
+        assert result.faults == ()
+        return tuple(layer.measured for layer in result.layers), result.failures
 
-    monkeypatch.setattr(Builders, "submit", kill_and_submit)
-    second = tune(model, example_inputs=inputs, records=records, trials=4, runner=farm.runner)
-    assert [layer.measured for layer in second.layers] == [4]
-    assert second.faults == ()
+    with in_session(farm.servers[0], lambda session: os.kill(session, signal.SIGSTOP)) as stopped:
+        measured, failures = tuned(2)
+    assert measured == (2,)
+    (failure,) = failures
+    assert re.search(r"1 attempt failed: a server with the key 'board' fell silent", failure)
+    for session in stopped:
+        os.kill(session, signal.SIGKILL)
+    # The whole board goes: the server and its session.
+    group = farm.servers[0].pid
+    with in_session(farm.servers[0], lambda _session: os.killpg(group, signal.SIGKILL)) as killed:
+        measured, _ = tuned(4)
+    assert measured == (4,)
+    assert killed
+    assert farm.servers[0].wait(_SILENT_SECONDS) == -signal.SIGKILL
+
+
+@contextmanager
+def in_session(server: subprocess.Popen[bytes], do: Callable[[int], object]) -> Iterator[list[int]]:
+    """Do something to the next session of a server; the list says to which, once it was."""
+    over, done = threading.Event(), list[int]()
+
+    def watch() -> None:
+        while not over.wait(0.005) and not done:
+            for session in children(server.pid)[:1]:
+                do(session)
+                done.append(session)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield done
+    finally:
+        over.set()
+        thread.join(_SILENT_SECONDS)
 
 
 class Suspended:

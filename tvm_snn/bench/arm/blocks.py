@@ -1,8 +1,8 @@
 """How often each block of a program's instructions runs: counted by qemu, read from its code.
 
-qemu's plugin `count_blocks.c` counts the blocks that qemu translates: they end at every branch, and
-where a page of memory ends, which is undone here. So the counts are exact; they are instructions,
-and say nothing about time. Where a machine's first
+qemu's plugin `count_blocks.c` counts the blocks that qemu translates: they end at every branch,
+with a page of memory, and where they get too long, of which the last two are undone here. So the
+counts are exact; they are instructions, and say nothing about time. Where a machine's first
 cache is known, the plugin `count_lines.c` simulates it in the same run.
 """
 
@@ -23,9 +23,12 @@ from .machines import Machine
 from .tools import llvm_tool
 
 _FOLDER = Path(__file__).parent
-_INSTRUCTION, _PAGE = 4, 4096
+_INSTRUCTION = 4
 """Bytes."""
 _BRANCH = re.compile(r"(b|bl|br|blr|bx|blx|ret|cbn?z|tbn?z|b\.\w+)\b")
+
+_Runs = Counter[tuple[int, int]]
+"""How often blocks run, by address and instructions."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def count(machine: Machine, program: Path, data: bytes) -> Counts:
     _, before, lines_before = _count(machine, program, data, earlier)
     counts.subtract(before)
     code = dict(_disassemble(machine, program))
-    counts = _join_pages(counts, code)
+    counts = _join(counts, code)
     blocks = [
         _block(code, address, length, runs)
         for (address, length), runs in sorted(counts.items())
@@ -69,10 +72,8 @@ def count(machine: Machine, program: Path, data: bytes) -> Counts:
     return Counts(blocks, None if machine.cache is None else lines - lines_before, output)
 
 
-def _count(
-    machine: Machine, program: Path, data: bytes, turns: int
-) -> tuple[bytes, Counter[tuple[int, int]], int]:
-    """Return what a program writes, how often blocks run, by address and instructions, and lines.
+def _count(machine: Machine, program: Path, data: bytes, turns: int) -> tuple[bytes, _Runs, int]:
+    """Return what a program writes, how often blocks run, and lines.
 
     The lines are those that the first cache lacks, 0 where it is not known.
     """
@@ -83,7 +84,7 @@ def _count(
         sizes = f"cache_bytes={cache.bytes},cache_ways={cache.ways},line_bytes={LINE_BYTES}"
         options += ["-plugin", f"{_plugin('count_lines.c')},{sizes}"]
     output = emulate(machine, program, data, options=options, turns=turns)
-    counts: Counter[tuple[int, int]] = Counter()
+    counts: _Runs = Counter()
     lines = 0
     for line in log.read_text().splitlines():
         kind, *numbers = line.split()
@@ -95,23 +96,33 @@ def _count(
     return output, counts, lines
 
 
-def _join_pages(counts: Counter[tuple[int, int]], code: dict[int, str]) -> Counter[tuple[int, int]]:
-    """Return the counts with blocks that end with a page, not a branch, joined to what follows.
+def _join(counts: _Runs, code: dict[int, str]) -> _Runs:
+    """Return the counts with blocks that end without a branch joined to those they run on into.
 
-    A loop across two pages is one block again; who enters the second page otherwise still counts.
+    A loop that qemu cut is one block again. Runs that begin in a later part are still counted.
     """
-    joined = Counter(counts)
-    lengths = dict(counts)
-    for (address, length), runs in counts.items():
+    usual = {address: length for (address, length), _ in sorted(counts.items(), key=_by_runs)}
+    follows: dict[tuple[int, int], tuple[int, int]] = {}
+    from_before: _Runs = Counter()
+    for address, length in counts:
         end = address + _INSTRUCTION * length
-        last = code.get(end - _INSTRUCTION, "nop")
-        if end % _PAGE or end not in lengths or _BRANCH.match(last):
-            continue
-        rest = lengths[end]
-        joined[address, length] -= runs
-        joined[address, length + rest] += runs
-        joined[end, rest] -= runs
+        after = end, usual.get(end, 0)
+        runs = from_before[after] + counts[address, length]
+        if not _BRANCH.match(code.get(end - _INSTRUCTION, "b")) and runs <= counts[after]:
+            follows[address, length] = after
+            from_before[after] = runs
+    joined: _Runs = Counter()
+    for block, runs in counts.items():
+        length, last = block[1], block
+        while last in follows:
+            last = follows[last]
+            length += last[1]
+        joined[block[0], length] += runs - from_before[block]
     return joined
+
+
+def _by_runs(counted: tuple[tuple[int, int], int]) -> int:
+    return counted[1]
 
 
 def _block(code: dict[int, str], address: int, length: int, runs: int) -> Block:
