@@ -15,6 +15,7 @@ from tvm.target import Target
 
 from ..schedules import LEGALIZATIONS, schedule_primfunc
 from .fuse_packing import FusePacking
+from .fuse_pooling import FusePooling
 from .layers import operator_name, var_bindings
 from .trace_kernels import CALL_DPS_PACKED, CALL_TIR, Kernel, trace_kernels
 
@@ -95,6 +96,7 @@ _FUSE = tvm.transform.Sequential(
         relax.transform.AnnotateTIROpPattern(),
         relax.transform.FuseOps(),
         FusePacking(),
+        FusePooling(),
     ]
 )
 _PRIMITIVE = tvm.transform.Sequential(

@@ -30,6 +30,10 @@ OWNS_RESULT = "snn.owns_result"
 """Annotation of a block inside a core that computes, at each turn of its loop, exactly the region
 of the result that its `T.writes` names, so that what follows is done there, in the cache. Regions
 of different turns are the same, or they do not overlap, or what they share both compute whole."""
+READS_WINDOWS = "snn.reads_windows"
+"""Annotation of a block that OWNS_RESULT, too, and computes one row of the result, of all images in
+turn, from a window of rows of its first operand (N, H, W, C): the windows' stride, the rows of
+padding above the first one, and how many rows one reaches over."""
 FUSES_ELEMENTWISE_EPILOGUE = 4
 """Pattern, in FuseOps' sense, of a kernel that elementwise operators after it are fused into."""
 FUSES_ELEMENTWISE_PRODUCERS = 3

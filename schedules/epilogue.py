@@ -22,24 +22,21 @@ from .statements import loads, loop, one_of, redirect, statements, substitute, w
 
 
 def join_jobs(func: PrimFunc, features: Features) -> PrimFunc:
-    """Return the function with elementwise stages moved into the jobs of the core before them."""
-    realize = func.body
-    stages = statements(realize.block.body)
-    for position, stage in enumerate(stages):
-        job = _job(stage)
-        if job is None:
-            continue
-        joined = _Joined(job, stages[position + 1 :], features)
-        if not joined.joined:
-            return func
-        scratch = not joined.result_is_read and job.result not in func.params
-        root = realize.block
-        whole = [*stages[:position], joined.stage(stage, scratch=scratch), *joined.kept]
-        body = SeqStmt(whole) if len(whole) > 1 else whole[0]
-        buffers = [b for b in root.alloc_buffers if not (scratch and b.same_as(job.result))]
-        root = SBlock([], root.reads, root.writes, root.name_hint, body, None, buffers)
-        return PrimFunc(func.params, SBlockRealize([], True, root), func.ret_type, func.attrs)
-    return func
+    """Return the function with elementwise stages moved into the jobs of the cores before them."""
+    root = func.body.block
+    stages, buffers, position = statements(root.body), list(root.alloc_buffers), 0
+    while position < len(stages):
+        job = _job(stages[position])
+        joined = None if job is None else _Joined(job, stages[position + 1 :], features)
+        if job is not None and joined is not None and joined.joined:
+            scratch = not joined.result_is_read and job.result not in func.params
+            core = joined.stage(stages[position], scratch=scratch)
+            stages = [*stages[:position], core, *joined.kept]
+            buffers = [b for b in buffers if not (scratch and b.same_as(job.result))]
+        position += 1
+    body = SeqStmt(stages) if len(stages) > 1 else stages[0]
+    root = SBlock([], root.reads, root.writes, root.name_hint, body, None, buffers)
+    return PrimFunc(func.params, SBlockRealize([], True, root), func.ret_type, func.attrs)
 
 
 def wrap_cores(func: PrimFunc) -> PrimFunc:

@@ -15,6 +15,7 @@ from ..target import Features, features_of
 from .blocks import Axis, Block
 from .emit import READS_ONCE, STRATEGY
 from .epilogue import join_jobs, wrap_cores
+from .rolling_rows import roll_rows
 
 _ROOT = "root"
 """Block around all stages of a function that has several."""
@@ -39,7 +40,7 @@ def schedule_primfunc(func: tirx.PrimFunc, target: Target) -> tirx.PrimFunc:
     features = features_of(target)
     sch = s_tir.Schedule(tvm.IRModule({"main": wrap_cores(func)}), debug_mask="none")
     inline_elementwise(sch)
-    joined = join_jobs(sch.mod["main"], features)
+    joined = roll_rows(join_jobs(sch.mod["main"], features))
     sch = s_tir.Schedule(tvm.IRModule({"main": joined}), debug_mask="none")
     for rv in _blocks(sch):
         block = Block.of(sch, rv)

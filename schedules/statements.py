@@ -1,12 +1,15 @@
 """Small changes of TIR statements."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import tvm_ffi
 from tvm import sym, tirx
 from tvm.ir import Expr, TensorLoad
 from tvm.s_tir import SBlock
 from tvm.tirx import BufferStore, For, ForKind, SeqStmt, Stmt
+
+Node = TypeVar("Node", Stmt, Expr)
 
 
 def statements(body: Stmt) -> list[Stmt]:
@@ -45,9 +48,9 @@ def loop(var: tirx.Var, extent: int, body: Stmt, kind: ForKind = ForKind.SERIAL)
     return For(var, zero, tirx.IntImm("int64", extent), kind, body)
 
 
-def substitute(store: BufferStore, values: dict[tirx.Var, Expr]) -> Stmt:
-    """Return a statement with variables replaced."""
-    return tvm_ffi.structural_map(store, (tirx.Var, lambda var: values.get(var, var)))
+def substitute(node: Node, values: dict[tirx.Var, Expr]) -> Node:
+    """Return a statement or an expression with variables replaced."""
+    return tvm_ffi.structural_map(node, (tirx.Var, lambda var: values.get(var, var)))
 
 
 def redirect(body: Stmt, buffer: tirx.Buffer, other: tirx.Buffer, origin: Sequence[Expr]) -> Stmt:

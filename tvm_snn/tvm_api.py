@@ -87,9 +87,23 @@ def configure_threads(count: int, processors: Sequence[int]) -> None:
     configure(-3, count, [str(processor) for processor in processors])
 
 
+_THREADS_OF_POOL = "runtime.NumThreads"
+
+
 def thread_count() -> int:
     """Return how many threads the pool of the calling thread uses; starts the pool."""
-    return int(tvm_ffi.get_global_func("runtime.NumThreads")())
+    return int(tvm_ffi.get_global_func(_THREADS_OF_POOL)())
+
+
+def threads_of_pool() -> tvm.ir.Expr:
+    """Return :func:`thread_count` as a kernel asks for it when it runs, as int64."""
+    return tirx.Cast("int64", tirx.call_packed(_THREADS_OF_POOL))
+
+
+def asks_for_threads(call: tvm.ir.Call) -> bool:
+    """Return whether a call in a kernel is that of :func:`threads_of_pool`."""
+    packed = getattr(call.op, "name", "") == "tirx.tvm_call_packed"
+    return packed and str(getattr(call.args[0], "value", "")) == _THREADS_OF_POOL
 
 
 def lower_kernels(

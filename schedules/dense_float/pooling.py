@@ -16,7 +16,7 @@ from tvm.tirx import PrimFunc
 
 from ...ops import static_shape
 from ...target import Features
-from ..emit import OWNS_RESULT, core_stage, emit_kernel
+from ..emit import OWNS_RESULT, READS_WINDOWS, core_stage, emit_kernel
 from ..shapes import shape_of
 from .blocking import FLOAT_BYTES
 
@@ -60,6 +60,11 @@ class _Axis:
     before: int
     after: int
     counts_padding: bool
+
+    @property
+    def reach(self) -> int:
+        """How far a window reaches."""
+        return (self.kernel - 1) * self.dilation + 1
 
     def taps(self, position: Expr) -> tuple[Expr, Expr]:
         """Return the first tap of a window that lies inside the image, and the one after them."""
@@ -132,6 +137,7 @@ class _Pooling:
         lanes, vectors = self.lanes, self.vectors
         block = lanes * vectors
         along_y, along_x = self.windows
+        windows = [along_y.stride, along_y.before, along_y.reach]
         is_max = self.name == "max_pool"
         lowest = "-inf" if is_max else "0"
 
@@ -152,7 +158,7 @@ class _Pooling:
             for job in T.parallel(images * height):
                 with T.sblock("row"):
                     v = T.axis.spatial(images * height, job)
-                    T.sblock_attr({OWNS_RESULT: True})
+                    T.sblock_attr({OWNS_RESULT: True, READS_WINDOWS: windows})
                     # Said here, since TVM cannot tell how far loops of changing extents reach.
                     T.reads(data[v // height, :, :, :])
                     T.writes(result[v // height, v % height, :, :])

@@ -21,7 +21,7 @@ from tvm import tirx
 from tvm.target import Target
 
 from ..errors import UnsupportedOperatorError
-from ..tvm_api import generate_object, lower_kernels
+from ..tvm_api import asks_for_threads, generate_object, lower_kernels
 
 ALIGNMENT = 64
 """What TVM's code assumes of every buffer, in bytes."""
@@ -65,7 +65,10 @@ def _one_thread(kernel: tirx.PrimFunc) -> tirx.PrimFunc:
             loop.loop_var, loop.min, loop.extent, kind, loop.body, annotations=loop.annotations
         )
 
-    return tvm_ffi.structural_map(kernel, (tirx.For, serial))
+    def one(call: tvm.ir.Call) -> tvm.ir.Expr:
+        return tirx.IntImm("int32", 1) if asks_for_threads(call) else call
+
+    return tvm_ffi.structural_map(kernel, [(tirx.For, serial), (tvm.ir.Call, one)])
 
 
 def _check_calls(name: str, kernel: tirx.PrimFunc) -> None:

@@ -66,6 +66,18 @@ def test_whole_networks_give_the_same_bits(make, activations: str, tmp_path: Pat
     assert_same_bits(network, library)
 
 
+def test_a_convolution_that_pools_its_rows_needs_no_threads(tmp_path: Path) -> None:
+    weight = relax.const(np.random.default_rng(0).standard_normal((64, 3, 7, 7), np.float32))
+
+    def body(builder, x):
+        image = builder.emit(relax.op.nn.conv2d(x, weight, (2, 2), (3, 3)))
+        return relax.op.nn.max_pool2d(image, (3, 3), (2, 2), padding=(1, 1))
+
+    network = tvm_snn.compile(module([tensor("x", 1, 3, 64, 64)], body), verify=False)
+    assert any("conv2d_max_pool" in kernel.function for kernel in network.artifact.kernels)
+    assert_same_bits(network, network.export_c(tmp_path / "stem.so"))
+
+
 def test_outputs_that_no_kernel_computes(tmp_path: Path) -> None:
     """An input as it is, in another shape and twice, a constant, a scalar; and an unused input."""
     table = relax.const(np.arange(600, dtype=np.int64))
