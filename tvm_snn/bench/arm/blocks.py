@@ -63,7 +63,7 @@ def count(machine: Machine, program: Path, data: bytes) -> Counts:
     _, before, lines_before = _count(machine, program, data, earlier)
     counts.subtract(before)
     code = dict(_disassemble(machine, program))
-    counts = _join(counts, code)
+    counts = join(counts, code)
     blocks = [
         _block(code, address, length, runs)
         for (address, length), runs in sorted(counts.items())
@@ -96,7 +96,7 @@ def _count(machine: Machine, program: Path, data: bytes, turns: int) -> tuple[by
     return output, counts, lines
 
 
-def _join(counts: _Runs, code: dict[int, str]) -> _Runs:
+def join(counts: _Runs, code: dict[int, str]) -> _Runs:
     """Return the counts with blocks that end without a branch joined to those they run on into.
 
     A loop that qemu cut is one block again. Runs that begin in a later part are still counted.

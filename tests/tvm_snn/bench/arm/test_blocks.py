@@ -1,11 +1,13 @@
 """What qemu's plugins count, against programs whose instructions and lines are known."""
 
 import shutil
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tvm_snn.bench.arm import blocks
 from tvm_snn.bench.arm.blocks import Counts, count
 from tvm_snn.bench.arm.emulate import compile_program
 from tvm_snn.bench.arm.machines import MACHINES
@@ -33,6 +35,18 @@ int main(int count, char **arguments) {
   return 0;
 }
 """
+
+
+def test_a_loop_that_was_cut_is_one_block_again() -> None:
+    """Two of twelve runs of its second part begin there."""
+    code = {0: "add x0, x0, #1", 4: "subs x1, x1, #1", 8: "b.ne 0x0", 12: "ret"}
+    cut = Counter({(0, 2): 10, (8, 1): 12, (12, 1): 2})
+    joined = blocks.join(cut, code)
+    assert {block: runs for block, runs in joined.items() if runs} == {
+        (0, 3): 10,
+        (8, 1): 2,
+        (12, 1): 2,
+    }
 
 
 def counts(folder: Path, size: int) -> Counts:
