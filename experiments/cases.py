@@ -34,8 +34,8 @@ LAST_STEP = 600
 TEMPERATURE = 0.03
 """Of the relaxed selection of codewords, from which start and noise of its scores follow. Scores
 move by 1 / temperature times a kernel's gradient, and what they have to move by is in proportion to
-the temperature. Of 32 codewords of a layer none were exchanged in 150 steps at 0.1, up to 3 at
-0.05, 5 to 13 at 0.03; at 0.02 some 20 in 50 steps, many of them back again."""
+the temperature: in 150 steps at tau 5 no entry of a subset changed at 0.2, 8 % did at 0.03 and 30 %
+at 0.02 (`refinement.py --codewords`)."""
 
 
 def learning(kernels: int, channels: int) -> dict[str, Any]:
