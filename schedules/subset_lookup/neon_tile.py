@@ -23,9 +23,9 @@ from tvm.script import tirx as T
 from ..borders import Borders
 from ..neon import Neon
 from .byte_lookup import NIBBLE_BITS
-from .neon_codes import NeonCodes
 from .neon_table import PIECES
 from .segments import Segments
+from .sign_codes import SignCodes
 from .table import Table
 
 _BYTES = 16
@@ -38,7 +38,7 @@ class NeonTile:
 
     table: Table
     segments: Segments
-    codes: NeonCodes
+    codes: SignCodes
     borders: Borders
     blocks: int
     """Vectors of outputs."""
