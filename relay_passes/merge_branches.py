@@ -5,8 +5,9 @@ conv(x, a), conv(x, b)      becomes      wide = conv(x, [a, b]); wide[0:A], wide
 The branches of a group in Group-Net read the same image where connections are hard, and in the
 first group. A wide convolution fills vectors and is one call; but scale, BatchNorm and the next
 sign are fused to a convolution alone and not to slices of one, whose sums go through memory. On
-x86 four branches of 16 channels take 0.78 to 0.92 of the time that way, of 32 channels the same, of
-64 channels 1.00 to 1.12 (`python benchmarks/branches.py`): wide ones stay apart.
+x86, in one measurement beside other work, four branches of 16 channels took 0.78 to 0.92 of the
+time that way, of 32 channels the same, of 64 channels 1.00 to 1.12: wide ones stay apart.
+`python benchmarks/branches.py` repeats it.
 """
 
 from collections import defaultdict
