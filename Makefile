@@ -35,7 +35,7 @@ types: $(INSTALLED)
 	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tvm_snn
 
 bench: $(INSTALLED)  ## Measure layers and whole networks next to other engines.
-	$(BIN)/tvm-snn bench --output benchmarks/results
+	$(BIN)/tvm-snn bench --metaschedule-trials 16 --output benchmarks/results
 
 $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

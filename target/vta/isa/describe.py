@@ -11,8 +11,8 @@ Made by `python -m tvm_snn.target.vta.isa.describe`; do not edit.
 
 An instruction has 128 bits, the lowest first in memory. Each engine takes its instructions in
 order. Before it begins one, it takes a token from every channel in its `wait` mask, and waits for
-those that are not there; when it is done, it puts one into every channel in its `post` mask. Bits of
-a mask to which no channel belongs do nothing.
+those that are not there; when it is done, it puts one into every channel in its `post` mask. Bits
+of a mask to which no channel belongs do nothing.
 
 Bits of an instruction that belong to no field are 0. The encoder refuses what is not legal, and the
 hardware stops at it with a trap: OPCODE for an unknown instruction; FIELD for a value that is not
