@@ -86,15 +86,16 @@ module alu_lane #(
     doubled11 <= $signed({value10, 1'b0}) >>> requantize;
   end
   wire signed [32:0] rounded11 = (doubled11 + 33'sd1) >>> 1;
-  always_comb begin
-    activation = rounded11[ACTIVATION_BITS-1:0];
-    if (rounded11 > 33'(LARGEST)) activation = LARGEST[ACTIVATION_BITS-1:0];
-    if (rounded11 < -33'(LARGEST) - 33'sd1) activation = ACTIVATION_BITS'(-LARGEST - 32'sd1);
-    if (sign)
-      activation = positive11 ? ACTIVATION_BITS'(1)
-          : negative11 ? {ACTIVATION_BITS{1'b1}} : '0;
-    plane_value = value11;
-    if (trunk && value11 > 32'sd32767) plane_value = 32'sd32767;
-    if (trunk && value11 < -32'sd32768) plane_value = -32'sd32768;
-  end
+  wire too_small11 = rounded11 < -33'(LARGEST) - 33'sd1;
+  wire too_large11 = rounded11 > 33'(LARGEST);
+  assign activation =
+      sign && positive11 ? ACTIVATION_BITS'(1)
+      : sign ? {ACTIVATION_BITS{negative11}}
+      : too_small11 ? ACTIVATION_BITS'(-LARGEST - 32'sd1)
+      : too_large11 ? LARGEST[ACTIVATION_BITS-1:0]
+      : rounded11[ACTIVATION_BITS-1:0];
+  assign plane_value =
+      trunk && value11 < -32'sd32768 ? -32'sd32768
+      : trunk && value11 > 32'sd32767 ? 32'sd32767
+      : value11;
 endmodule

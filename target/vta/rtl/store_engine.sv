@@ -110,18 +110,8 @@ module store_engine #(
       .word_ready, .word(words[2]), .strobe(strobes[2])
   );
   assign word_valid = |valid;
-  always_comb begin
-    word = words[2];
-    strobe = strobes[2];
-    if (chosen[0]) begin
-      word = words[0];
-      strobe = strobes[0];
-    end
-    if (chosen[1]) begin
-      word = words[1];
-      strobe = strobes[1];
-    end
-  end
+  assign word = chosen[1] ? words[1] : chosen[0] ? words[0] : words[2];
+  assign strobe = chosen[1] ? strobes[1] : chosen[0] ? strobes[0] : strobes[2];
 
   wire keeping = sending && keep;
   assign bank_enable = keeping ? 4'b1 << row[1:0] : '0;
