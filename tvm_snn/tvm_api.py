@@ -169,20 +169,21 @@ class RpcConnection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def _sockets() -> set[int]:
-    """Return the sockets of this process."""
+def _sockets() -> set[tuple[int, int]]:
+    """Return the sockets of this process: descriptors, and inodes, of which none is used twice."""
     found = set()
     for name in os.listdir("/dev/fd"):
         # Listing the folder has opened a file, too, which is gone now.
         with suppress(OSError):
-            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                found.add(int(name))
+            status = os.fstat(int(name))
+            if stat.S_ISSOCK(status.st_mode):
+                found.add((int(name), status.st_ino))
     return found
 
 
-def _socket_to(port: int, descriptors: set[int]) -> socket.socket:
+def _socket_to(port: int, sockets: set[tuple[int, int]]) -> socket.socket:
     """Return the socket with which TVM has connected to a port: it keeps it to itself."""
-    for descriptor in descriptors:
+    for descriptor, _ in sockets:
         try:
             found = socket.socket(fileno=os.dup(descriptor))
             if found.getpeername()[1] == port:

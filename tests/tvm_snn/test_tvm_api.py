@@ -3,6 +3,7 @@
 import ctypes
 import inspect
 import os
+import socket
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tvm.script import ir as I
 from tvm.script import tirx as T
 
 import tvm_snn.schedules.emit  # noqa: F401
+from tvm_snn import tvm_api
 
 
 def test_kernels_and_their_macros_ask_for_no_stack_of_sources(
@@ -52,3 +54,11 @@ def test_idle_threads_of_the_pool_sleep_soon() -> None:
     assert spins is not None
     assert spins.decode() == os.environ["TVM_THREAD_POOL_SPIN_COUNT"]
     assert int(spins) <= 1000
+
+
+def test_a_socket_is_new_though_its_number_was_in_use() -> None:
+    with socket.socket() as one:
+        number, before = one.fileno(), tvm_api._sockets()
+    with socket.socket() as other:
+        assert other.fileno() == number
+        assert [new for new, _ in tvm_api._sockets() - before] == [number]
