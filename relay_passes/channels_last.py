@@ -15,6 +15,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from ..ops import LAYERS, static_shape
 from ..tvm_api import attrs_dict, make_attrs
 from .layers import operator_name
+from .mutation import emit_named, mutate_main
 from .shrink_broadcasts import BROADCASTING
 
 TO_LAST = (0, 2, 3, 1)
@@ -75,10 +76,7 @@ class ChannelsLast:
         self, module: tvm.IRModule, _context: tvm.transform.PassContext
     ) -> tvm.IRModule:
         """Apply to `main`."""
-        turner = _Turner(module)
-        function = turner.visit_expr(module["main"])
-        turner.builder_.update_func(module.get_global_var("main"), function)
-        return turner.builder_.get()
+        return mutate_main(module, _Turner(module))
 
 
 @mutator
@@ -99,16 +97,16 @@ class _Turner(PyExprMutator):
         if turned is None:
             super().visit_var_binding_(binding)
             return
-        output = not isinstance(binding.var, relax.DataflowVar)
+        name, kind = str(binding.var.name), type(binding.var)
         if static_shape(turned.ty) == static_shape(binding.var.ty) and not _is_image(binding.var):
-            kind = type(binding.var)
-            self.set_var_remap(binding.var, self._bind(turned, binding.var.name, kind))
+            self.set_var_remap(binding.var, emit_named(self.builder_, name, turned, kind))
             return
-        image = self._bind(turned, binding.var.name, relax.DataflowVar)
+        image = emit_named(self.builder_, name, turned)
         self._last[binding.var] = image
-        if output:
-            back = self.builder_.normalize(relax.op.permute_dims(image, TO_FIRST))
-            self.set_var_remap(binding.var, self._bind(back, "permute_dims", type(binding.var)))
+        if kind is not relax.DataflowVar:
+            back = relax.op.permute_dims(image, TO_FIRST)
+            var = emit_named(self.builder_, "permute_dims", back, kind)
+            self.set_var_remap(binding.var, var)
 
     def visit_var_(self, var: relax.Var) -> relax.Expr:
         return self._channels_first(var)
@@ -158,12 +156,6 @@ class _Turner(PyExprMutator):
         if var not in self._first:
             self._first[var] = self.builder_.emit(relax.op.permute_dims(self._last[var], TO_FIRST))
         return self._first[var]
-
-    def _bind(self, value: relax.Expr, name: str, kind: type[relax.Var]) -> relax.Var:
-        # `emit` would turn the dots of a layer's name into underscores.
-        var = kind(name, value.ty)
-        self.builder_.emit_normalized(relax.VarBinding(var, value))
-        return var
 
     def _constant(self, constant: tvm.ir.GenericConst) -> relax.Expr:
         if constant not in self._constants:

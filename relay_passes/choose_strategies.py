@@ -18,6 +18,7 @@ from ..schedules.subset_gather.responses import with_known_subset
 from ..target import Features
 from ..tvm_api import attrs_dict
 from .layers import operator_name, var_bindings
+from .mutation import mutate_main
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,7 @@ def set_strategies(choices: dict[str, Choice]) -> tvm.transform.Pass:
 
     @tvm.transform.module_pass(opt_level=0, name="SetStrategies")
     def transform(module: tvm.IRModule, _context: tvm.transform.PassContext) -> tvm.IRModule:
-        setter = _Setter(module, choices)
-        setter.builder_.update_func(
-            module.get_global_var("main"), setter.visit_expr(module["main"])
-        )
-        return setter.builder_.get()
+        return mutate_main(module, _Setter(module, choices))
 
     return transform
 

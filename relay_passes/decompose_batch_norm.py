@@ -8,6 +8,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from ..errors import ModelError
 from .layers import operator_name
+from .mutation import mutate_main
 
 
 @tvm.transform.module_pass(opt_level=0, name="DecomposeBatchNorm")
@@ -35,10 +36,7 @@ class _Decomposer(PyExprMutator):
 
     @staticmethod
     def run(module: tvm.IRModule) -> tvm.IRModule:
-        decomposer = _Decomposer(module)
-        function = decomposer.visit_expr(module["main"])
-        decomposer.builder_.update_func(module.get_global_var("main"), function)
-        return decomposer.builder_.get()
+        return mutate_main(module, _Decomposer(module))
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
         if operator_name(binding.value) == "relax.nn.batch_norm":

@@ -15,6 +15,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from ..ops import static_shape
 from .layers import operator_name, var_bindings
 from .level_values import find_levels
+from .mutation import mutate_main
 from .sign_values import Bindings, is_sign_valued
 
 Terms = dict[relax.Expr, int]
@@ -49,10 +50,7 @@ class _Dropper(PyExprMutator):
         survivors = _find_survivors(module["main"])
         if not survivors:
             return module
-        dropper = _Dropper(module, survivors)
-        function = dropper.visit_expr(module["main"])
-        dropper.builder_.update_func(module.get_global_var("main"), function)
-        return dropper.builder_.get()
+        return mutate_main(module, _Dropper(module, survivors))
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
         survivor = self._survivors.get(call)

@@ -30,6 +30,7 @@ from ..target.vta.configuration import Configuration
 from ..target.vta.isa.instruction_set import Plane, Vector
 from .accelerator_layer import accelerator_layer, reads_levels
 from .layers import operator_name, var_bindings
+from .mutation import emit_named, mutate_main
 from .trunk_epilogue import TrunkEnd, TrunkEpilogue, offset_from, read_readers, trunk_end
 
 HEADROOM = 4
@@ -77,10 +78,8 @@ def fixed_point_trunks(
     if not trunks:
         return FixedPoint(module, {})
     trunks = _with_fractions(trunks, _largest(main, trunks, samples))
-    rewriter = _Rewriter(module, trunks)
-    function = rewriter.visit_expr(main)
-    rewriter.builder_.update_func(module.get_global_var("main"), function)
-    rewritten = relax.transform.DeadCodeElimination()(rewriter.builder_.get())
+    rewritten = mutate_main(module, _Rewriter(module, trunks))
+    rewritten = relax.transform.DeadCodeElimination()(rewritten)
     return FixedPoint(rewritten, {str(one.sums.name): one.fraction for one in trunks.values()})
 
 
@@ -271,7 +270,4 @@ class _Rewriter(PyExprMutator):
 
     def _replace(self, var: relax.Var, value: relax.Expr) -> None:
         """Bind a variable of the old network to another value, under its own name."""
-        value = self.builder_.normalize(value)
-        new = type(var)(str(var.name), value.ty)
-        self.set_var_remap(var, new)
-        self.builder_.emit_normalized(relax.VarBinding(new, value))
+        self.set_var_remap(var, emit_named(self.builder_, str(var.name), value, type(var)))

@@ -16,6 +16,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 from ..ops import static_shape
 from ..reference import SUPPORTED, evaluate_call
 from .layers import is_layer, operator_name, var_bindings
+from .mutation import mutate_main
 
 MAX_GROWTH = 16
 """A broadcast whose result is more times larger than what goes in stays a broadcast."""
@@ -72,10 +73,7 @@ class _Folder(PyExprMutator):
 
     @staticmethod
     def run(module: tvm.IRModule) -> tvm.IRModule:
-        folder = _Folder(module, _count_uses(module["main"]))
-        function = folder.visit_expr(module["main"])
-        folder.builder_.update_func(module.get_global_var("main"), function)
-        return folder.builder_.get()
+        return mutate_main(module, _Folder(module, _count_uses(module["main"])))
 
     def visit_var_binding_(self, binding: relax.VarBinding) -> None:
         if not self._is_constant(binding.value):

@@ -15,6 +15,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from ..schedules.pack_signs import NAME as PACKING
 from .kernel_groups import KernelGroups, arguments_of
+from .mutation import mutate_main
 
 
 @tvm.transform.module_pass(opt_level=0, name="FusePacking")
@@ -25,10 +26,7 @@ class FusePacking:
         self, module: tvm.IRModule, _context: tvm.transform.PassContext
     ) -> tvm.IRModule:
         """Apply to `main`."""
-        merger = _Merger(module)
-        function = merger.visit_expr(module["main"])
-        merger.builder_.update_func(module.get_global_var("main"), function)
-        return relax.transform.DeadCodeElimination()(merger.builder_.get())
+        return relax.transform.DeadCodeElimination()(mutate_main(module, _Merger(module)))
 
 
 @mutator

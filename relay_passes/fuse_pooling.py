@@ -18,6 +18,7 @@ from ..schedules.rolling_rows import feeds_rows, reads_windows
 from ..schedules.shapes import shape_of
 from ..target import features_of
 from .kernel_groups import KernelGroups, arguments_of, count_uses
+from .mutation import mutate_main
 
 _WORTH_ROLLING = 1 << 18
 """Bytes of an image below which it may as well lie in the second-level cache as a whole."""
@@ -36,10 +37,7 @@ class FusePooling:
         """Apply to `main`."""
         if features_of(Target.current()).architecture != "x86_64":
             return module
-        merger = _Merger(module)
-        function = merger.visit_expr(module["main"])
-        merger.builder_.update_func(module.get_global_var("main"), function)
-        return relax.transform.DeadCodeElimination()(merger.builder_.get())
+        return relax.transform.DeadCodeElimination()(mutate_main(module, _Merger(module)))
 
 
 @mutator

@@ -6,6 +6,8 @@ import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
+from .mutation import emit_named
+
 DENSE_OPERATOR = "relax.matmul"
 _CONV_PREFIX = "relax.nn.conv"
 
@@ -77,9 +79,6 @@ class _Renamer(PyExprMutator):
         if name is None:
             super().visit_var_binding_(binding)
             return
-        # The builder's own emit() would turn the dots of `layer1.0.conv1` into underscores.
         value = self.visit_expr(binding.value)
-        make_var = relax.DataflowVar if isinstance(binding.var, relax.DataflowVar) else relax.Var
-        var = make_var(name, binding.var.ty)
+        var = emit_named(self.builder_, name, value, type(binding.var))
         self.set_var_remap(binding.var, var)
-        self.builder_.emit_normalized(relax.VarBinding(var, value))

@@ -23,6 +23,7 @@ from ..ops import static_shape
 from ..tvm_api import attrs_dict
 from .choose_strategies import Choice
 from .layers import operator_name, var_bindings
+from .mutation import emit_named, mutate_main
 from .trace_kernels import Kernel
 
 MOST_OUTPUTS = 16
@@ -45,10 +46,7 @@ class MergeBranches:
         self, module: tvm.IRModule, _context: tvm.transform.PassContext
     ) -> tvm.IRModule:
         """Apply to `main`."""
-        merger = _Merger(module)
-        function = merger.visit_expr(module["main"])
-        merger.builder_.update_func(module.get_global_var("main"), function)
-        return merger.builder_.get()
+        return mutate_main(module, _Merger(module))
 
 
 def merged_layers(module: tvm.IRModule, names: Container[str]) -> dict[str, tuple[str, ...]]:
@@ -108,11 +106,8 @@ class _Merger(PyExprMutator):
             return
         if binding.var not in self._parts:
             self._merge(group)
-        # `emit` would turn the dots of a layer's name into underscores.
-        part = self.builder_.normalize(self._parts[binding.var])
-        var = relax.DataflowVar(str(binding.var.name), part.ty)
-        self.builder_.emit_normalized(relax.VarBinding(var, part))
-        self.set_var_remap(binding.var, var)
+        name, part = str(binding.var.name), self._parts[binding.var]
+        self.set_var_remap(binding.var, emit_named(self.builder_, name, part))
 
     def _merge(self, group: Sequence[relax.VarBinding]) -> None:
         """Emit the wide convolution, and note of each layer the slice that it is."""

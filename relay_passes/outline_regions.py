@@ -7,6 +7,7 @@ from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from .layers import var_bindings
+from .mutation import emit_named, mutate_main
 from .regions import Region
 from .trace_kernels import ACCELERATE
 
@@ -24,13 +25,8 @@ def outline_regions(regions: Sequence[Region]) -> tvm.transform.Pass:
         ordered = tvm.IRModule(dict(module.functions), attrs=module.attrs)
         main = _with_inputs_first(module["main"], regions)
         ordered.update_func(module.get_global_var("main"), main)
-        outliner = _Outliner(ordered, regions)
-        outliner.builder_.update_func(
-            ordered.get_global_var("main"), outliner.visit_expr(ordered["main"])
-        )
-        return _without_unused_weights(
-            relax.transform.DeadCodeElimination()(outliner.builder_.get())
-        )
+        outlined = mutate_main(ordered, _Outliner(ordered, regions))
+        return _without_unused_weights(relax.transform.DeadCodeElimination()(outlined))
 
     return transform
 
@@ -95,7 +91,8 @@ class _Outliner(PyExprMutator):
             return
         if name not in self._results:
             self._call(*self._regions[name])
-        self.set_var_remap(binding.var, self._bind(name, self._results[name], type(binding.var)))
+        var = emit_named(self.builder_, name, self._results[name], type(binding.var))
+        self.set_var_remap(binding.var, var)
 
     def _call(self, number: int, region: Region) -> None:
         inputs = [self.visit_expr(self._variables[one.tensor]) for one in region.inputs]
@@ -109,16 +106,9 @@ class _Outliner(PyExprMutator):
             self._results[region.results[0].tensor] = call
             return
         tensors = [result.tensor for result in region.results]
-        whole = self._bind(result_name(number, tensors), call, relax.DataflowVar)
+        whole = emit_named(self.builder_, result_name(number, tensors), call)
         for place, result in enumerate(region.results):
             self._results[result.tensor] = relax.TupleGetItem(whole, place)
-
-    def _bind(self, name: str, value: relax.Expr, kind: type[relax.Var]) -> relax.Var:
-        # `emit` would turn the dots of a layer's name into underscores.
-        value = self.builder_.normalize(value)
-        var = kind(name, value.ty)
-        self.builder_.emit_normalized(relax.VarBinding(var, value))
-        return var
 
 
 def _without_unused_weights(module: tvm.IRModule) -> tvm.IRModule:

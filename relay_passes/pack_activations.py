@@ -13,6 +13,7 @@ from ..ops import ACCELERATOR, LAYERS, pack_signs, static_shape
 from ..ops.packed_signs import WORD_BITS
 from ..tvm_api import attrs_dict
 from .layers import operator_name, var_bindings
+from .mutation import mutate_main
 
 _FEWEST_CHANNELS = WORD_BITS // 4
 """Channels a group has at least: each group has words of its own, and fewer bits leave them so
@@ -31,10 +32,7 @@ class PackActivations:
         self, module: tvm.IRModule, _context: tvm.transform.PassContext
     ) -> tvm.IRModule:
         """Apply to `main`."""
-        packer = _Packer(module)
-        function = packer.visit_expr(module["main"])
-        packer.builder_.update_func(module.get_global_var("main"), function)
-        return relax.transform.DeadCodeElimination()(packer.builder_.get())
+        return relax.transform.DeadCodeElimination()(mutate_main(module, _Packer(module)))
 
 
 @mutator

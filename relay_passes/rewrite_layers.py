@@ -12,6 +12,7 @@ from ..ops.levels import LEVELS, TOP_LEVEL
 from .detect_layers import DENSE, Layer
 from .layers import operator_name, var_bindings
 from .level_values import Levels, whole_numbers
+from .mutation import emit_named
 
 _FLOAT = "float32"
 _SIGN = "int8"
@@ -64,12 +65,8 @@ class _Rewriter(relax.PyExprMutator):
 
     def _bind(self, value: relax.Expr, kind: type[relax.Var], layer: Layer) -> relax.Var:
         """Bind a value to a new variable; the operator's own gets the layer's name."""
-        # `emit` would turn the dots of a layer's name into underscores.
-        value = self.builder_.normalize(value)
         name = layer.name if operator_name(value) in OPERATORS else operator_name(value)
-        var = kind(name, value.ty)
-        self.builder_.emit_normalized(relax.VarBinding(var, value))
-        return var
+        return emit_named(self.builder_, name, value, kind)
 
     def _data(self, layer: Layer, data: relax.Expr) -> relax.Expr:
         """Return the data of a layer in the form that its operator takes.

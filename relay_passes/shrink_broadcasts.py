@@ -14,6 +14,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from ..ops import static_shape
 from .layers import operator_name
+from .mutation import mutate_main
 
 BROADCASTING = frozenset(
     f"relax.{name}"
@@ -63,10 +64,7 @@ class _Shrinker(PyExprMutator):
 
     @staticmethod
     def run(module: tvm.IRModule) -> tvm.IRModule:
-        shrinker = _Shrinker(module)
-        function = shrinker.visit_expr(module["main"])
-        shrinker.builder_.update_func(module.get_global_var("main"), function)
-        return shrinker.builder_.get()
+        return mutate_main(module, _Shrinker(module))
 
     def visit_call_(self, call: relax.Call) -> relax.Expr:
         visited = super().visit_call_(call)

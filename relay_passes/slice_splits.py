@@ -12,6 +12,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from ..ops import static_shape
 from .layers import operator_name, var_bindings
+from .mutation import mutate_main
 
 _SPLIT = "relax.split"
 
@@ -24,10 +25,7 @@ class SliceSplits:
         self, module: tvm.IRModule, _context: tvm.transform.PassContext
     ) -> tvm.IRModule:
         """Apply to `main`."""
-        slicer = _Slicer(module)
-        function = slicer.visit_expr(module["main"])
-        slicer.builder_.update_func(module.get_global_var("main"), function)
-        return relax.transform.DeadCodeElimination()(slicer.builder_.get())
+        return relax.transform.DeadCodeElimination()(mutate_main(module, _Slicer(module)))
 
 
 @mutator

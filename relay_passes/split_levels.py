@@ -15,6 +15,7 @@ from ..ops import ACCELERATOR, binary_conv2d, static_shape
 from ..ops.levels import LEVELS, TOP_LEVEL, top_level
 from ..tvm_api import attrs_dict, make_attrs
 from .layers import operator_name
+from .mutation import emit_named, mutate_main
 
 _MOST_BITS = 3
 """Bits of levels that are split: with four, counting bits takes about as long as multiplying floats
@@ -32,10 +33,7 @@ class SplitLevels:
         self, module: tvm.IRModule, _context: tvm.transform.PassContext
     ) -> tvm.IRModule:
         """Apply to `main`."""
-        splitter = _Splitter(module)
-        function = splitter.visit_expr(module["main"])
-        splitter.builder_.update_func(module.get_global_var("main"), function)
-        return splitter.builder_.get()
+        return mutate_main(module, _Splitter(module))
 
 
 @mutator
@@ -52,12 +50,8 @@ class _Splitter(PyExprMutator):
             return
         attrs = {name: value for name, value in attrs_dict(call).items() if name != TOP_LEVEL}
         image = self._bit_images(call.args[0], bits)
-        # `emit` would turn the dots of a layer's name into underscores.
-        signed = self.builder_.normalize(
-            relax.Call(call.op, [image, self.visit_expr(call.args[1])], make_attrs(**attrs))
-        )
-        sums = relax.DataflowVar(binding.var.name, signed.ty)
-        self.builder_.emit_normalized(relax.VarBinding(sums, signed))
+        signed = relax.Call(call.op, [image, self.visit_expr(call.args[1])], make_attrs(**attrs))
+        sums = emit_named(self.builder_, str(binding.var.name), signed)
         self.set_var_remap(binding.var, self._joined(sums, bits))
 
     def _bit_images(self, data: relax.Expr, bits: int) -> relax.Var:

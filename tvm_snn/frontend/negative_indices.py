@@ -11,6 +11,7 @@ from tvm.relax.expr_functor import PyExprMutator, mutator
 
 from ..ops import static_shape
 from ..relay_passes.layers import operator_name, var_bindings
+from ..relay_passes.mutation import mutate_main
 
 
 def wrap_negative_indices(module: tvm.IRModule) -> tvm.IRModule:
@@ -21,9 +22,7 @@ def wrap_negative_indices(module: tvm.IRModule) -> tvm.IRModule:
     """
     if not any(_needs_wrapping(binding.value) for binding in var_bindings(module["main"])):
         return module
-    wrapper = _Wrapper(module)
-    wrapper.builder_.update_func(module.get_global_var("main"), wrapper.visit_expr(module["main"]))
-    return wrapper.builder_.get()
+    return mutate_main(module, _Wrapper(module))
 
 
 def wrapped(builder: relax.BlockBuilder, index: relax.Expr, size: int) -> relax.Expr:
