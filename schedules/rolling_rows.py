@@ -137,7 +137,7 @@ def _jobs(block: SBlock) -> int:
 def _rolled(feeder: _Feeder, windows: _Windows) -> Stmt:
     """Return the stage that does the jobs of both cores."""
     data = windows.data
-    batch, _, *row = (int(size) for size in data.shape)
+    row = [int(size) for size in data.shape[2:]]
     ring = tirx.decl_buffer((_kept(feeder, windows), *row), data.dtype, "rows")
     done = tirx.decl_buffer((1,), "int64", "done")
     jobs = _jobs(windows.block)
@@ -146,7 +146,7 @@ def _rolled(feeder: _Feeder, windows: _Windows) -> Stmt:
     )
     job = band * per_band + number
     turn = [
-        *_feed(feeder, windows, batch, ring, (done, job)),
+        *_feed(feeder, windows, ring, done, job),
         SBlockRealize([job], True, _in_ring(windows.block, data, ring)),
     ]
     turns = tirx.min(per_band, jobs - band * per_band)
@@ -177,18 +177,14 @@ def _kept(feeder: _Feeder, windows: _Windows) -> int:
 
 
 def _feed(
-    feeder: _Feeder,
-    windows: _Windows,
-    batch: int,
-    ring: tirx.Buffer,
-    state: tuple[tirx.Buffer, Expr],
+    feeder: _Feeder, windows: _Windows, ring: tirx.Buffer, done: tirx.Buffer, job: Expr
 ) -> list[Stmt]:
-    """Return what computes the rows of a turn's window that are not in the ring.
+    """Return what computes the rows of a job's window that are not in the ring.
 
-    `state` is the number of jobs, in order, up to which this band has done what it needed, and
-    the turn.
+    `done` is the number of the feeder's jobs, in order, up to which this band has done what it
+    needed.
     """
-    done, job = state
+    batch = int(windows.data.shape[0])
     per_image, turns = _jobs(feeder.block) // batch, _jobs(windows.block) // batch
     first, end = windows.rows(job % turns)
     earlier = job // turns * per_image

@@ -1,12 +1,10 @@
 """Waiting for another machine, but not for ever."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 _Value = TypeVar("_Value")
-_LOOK_SECONDS = 0.5
 
 
 def within(seconds: float, work: Callable[[], _Value]) -> _Value:
@@ -27,10 +25,7 @@ def within(seconds: float, work: Callable[[], _Value]) -> _Value:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    # A Ctrl-C that the system hands to another thread is noted there, but wakes nobody here.
-    deadline = time.monotonic() + seconds
-    while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-        thread.join(min(left, _LOOK_SECONDS))
+    thread.join(seconds)
     if failure:
         raise failure[0]
     if not outcome:
