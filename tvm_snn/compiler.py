@@ -6,23 +6,20 @@ detect    each layer judged: sub-bit, binary or dense             relay_passes.d
 rewrite   binary layers become operators of their own             relay_passes.rewrite_layers
 lay out   narrow ones of one image merged, images channels-last,
           signs between layers packed                             relay_passes.lay_out
-divide    layers given to an accelerator, if the target has one   relay_passes.divide
+divide    layers given to an accelerator, if the target has one   offload
 plan      a strategy chosen for each of them                      relay_passes.choose_strategies
 lower     fused, scheduled, compiled, linked                      relay_passes.lower, link
 verify    the result compared with the reference interpreter      verification
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tvm
-from numpy.typing import NDArray
 from tvm import relax
 
-from .accelerator_programs import AcceleratorPrograms, generate_programs
 from .artifact import Artifact, TensorSpec
 from .compiled_network import CompiledNetwork
 from .errors import SnnError, TargetError, UnsupportedOperatorError
@@ -30,12 +27,12 @@ from .frontend import import_model, output_names
 from .link import Library, link
 from .machine import Requirements, this_machine
 from .network import Network
-from .ops import ACCELERATOR, static_shape
+from .offload import Offload, trunk_samples, with_places, with_regions
+from .ops import static_shape
 from .progress import phase
-from .relay_passes.choose_strategies import Choice, choose_strategies, set_strategies
+from .relay_passes.choose_strategies import choose_strategies, set_strategies
 from .relay_passes.clean import clean
-from .relay_passes.detect_layers import DENSE, Layer, detect_layers
-from .relay_passes.divide import divide
+from .relay_passes.detect_layers import Layer, detect_layers
 from .relay_passes.lay_out import lay_out
 from .relay_passes.lift_weights import lift_weights
 from .relay_passes.lower import Lowered, lower
@@ -45,16 +42,13 @@ from .relay_passes.merge_branches import (
     merged_layers,
 )
 from .relay_passes.name_bindings import name_bindings
-from .relay_passes.outline_regions import outline_regions, result_name
-from .relay_passes.partition import Partition
 from .relay_passes.rewrite_layers import rewrite_layers
-from .relay_passes.trace_kernels import ACCELERATE, Kernel
+from .relay_passes.trace_kernels import Kernel
 from .report import Report, make_report
 from .schedules.records import Records, load_records
 from .seeded_inputs import seeded_inputs
 from .target import TargetLike, features_of, parse_target, split_accelerator
-from .target.vta.codegen.tuned import Tilings, holds_tilings, load_tilings
-from .target.vta.configuration import Configuration
+from .target.vta.codegen.tuned import holds_tilings, load_tilings
 from .verification import Verification, verify_network
 
 FIXED16, FLOAT32 = TRUNKS = ("fixed16", "float32")
@@ -67,6 +61,11 @@ class Detected:
 
     module: tvm.IRModule
     layers: tuple[Layer, ...]
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What the network takes."""
+        return _input_specs(self.module["main"].params)
 
 
 def compile(
@@ -115,10 +114,11 @@ def compile(
         tilings, records = load_tilings(records, hardware), None
     measured = load_records(records, features, str(parsed))
     detected = detect(model, example_inputs)
-    samples = None
-    if hardware is not None and trunk == FIXED16:
-        samples = trunk_samples(detected.module["main"], example_inputs)
-    artifact = build(detected, parsed, measured, hardware, tilings, samples=samples)
+    offload = None
+    if hardware is not None:
+        samples = trunk_samples(detected.inputs, example_inputs) if trunk == FIXED16 else None
+        offload = Offload(hardware, tilings, samples)
+    artifact = build(detected, parsed, measured, offload)
     if misfit is not None:
         return CompiledNetwork(artifact)
     network = Network(artifact)
@@ -177,107 +177,49 @@ def build(
     detected: Detected,
     target: tvm.target.Target,
     records: Records | None = None,
-    hardware: Configuration | None = None,
-    tilings: Tilings | None = None,
+    offload: Offload | None = None,
     *,
-    samples: Sequence[NDArray] | None = None,
     executable: bool = True,
 ) -> Artifact:
     """Rewrite, plan and lower a network whose layers were detected.
 
-    `hardware` is the accelerator beside the target, if there is one, `tilings` how it cuts layers.
-    Given `samples`, inputs of the network, it computes residual trunks in fixed point. Without
+    `offload` says what an accelerator beside the target computes, if there is one. Without
     `executable` there is no machine code for TVM's run-time library, which a C library has no use
     for.
     """
-    features = features_of(target)
-    module, parts = _divide(detected, hardware, samples)
-    choices = choose_strategies(module, features, records)
+    if offload is None:
+        module, parts = rewrite(detected), None
+    else:
+        module, parts = offload.divide(detected.module, detected.layers)
+    choices = choose_strategies(module, features_of(target), records)
     merged = merged_layers(module, {layer.name for layer in detected.layers})
     lifted = lift_weights(set_strategies(choices)(module))
-    programs, called = None, lifted.module
-    if parts is not None and hardware is not None:
-        called = outline_regions(parts.regions)(lifted.module)
-        used = {str(param.name) for param in called["main"].params}
-        inside = [weight.name for weight in lifted.weights if weight.name not in used]
-        programs = generate_programs(parts.regions, hardware, inside, tilings)
+    called, programs = lifted.module, None
+    if offload is not None and parts is not None:
+        called, programs = offload.outline(lifted, parts)
     kernels: tuple[Kernel, ...] = ()
     library = Library(b"", "")
     if executable:
         with phase("compiling kernels"):
             lowered = _lower(called, target)
             library = link(lowered.executable, target)
-            kernels = _with_regions(kernels_of_layers(lowered.kernels, merged), programs)
+            kernels = kernels_of_layers(lowered.kernels, merged)
+    placed = choices_of_layers(choices, merged)
+    if parts is not None:
+        placed = with_places(placed, detected.layers, parts)
     main = lifted.module["main"]
-    inputs = main.params[: len(main.params) - len(lifted.weights)]
     return Artifact(
         target=str(target),
         requirements=Requirements.of(target, library.glibc),
-        inputs=tuple(_spec(str(param.name), param.ty) for param in inputs),
+        inputs=_input_specs(main.params[: len(main.params) - len(lifted.weights)]),
         outputs=_output_specs(main),
-        report=make_report(
-            detected.layers, _placed(detected, choices_of_layers(choices, merged), parts)
-        ),
-        kernels=kernels,
+        report=make_report(detected.layers, placed),
+        kernels=kernels if programs is None else with_regions(kernels, programs),
         library=library.data,
         network=tvm.ir.save_json(lifted.module),
         weights=lifted.weights,
         accelerator=programs,
     )
-
-
-def trunk_samples(main: relax.Function, given: Sequence[Any] | None) -> list[NDArray]:
-    """Return inputs of a network on which the range of its residual trunks is looked at.
-
-    Those that were given, if they are `main`'s own in shape and type, or else seeded ones.
-    """
-    specs = [_spec(str(param.name), param.ty) for param in main.params]
-    arrays = [
-        np.asarray(value.detach() if hasattr(value, "detach") else value) for value in given or ()
-    ]
-    found = [(array.shape, str(array.dtype)) for array in arrays]
-    return arrays if found == [(s.shape, s.dtype) for s in specs] else seeded_inputs(specs)
-
-
-def _divide(
-    detected: Detected, hardware: Configuration | None, samples: Sequence[NDArray] | None
-) -> tuple[tvm.IRModule, Partition | None]:
-    if hardware is None:
-        return rewrite(detected), None
-    rewritten = rewrite_layers(detected.layers)(detected.module)
-    with phase("dividing the network"):
-        return divide(rewritten, [layer.name for layer in detected.layers], hardware, samples)
-
-
-def _placed(
-    detected: Detected, choices: dict[str, Choice], parts: Partition | None
-) -> dict[str, Choice]:
-    """Return the choices with what is said of where each layer is computed."""
-    if parts is None:
-        return choices
-    placed = {name: Choice(ACCELERATOR, parts.reasons[name]) for name in parts.layers}
-    for name, choice in choices.items():
-        placed[name] = replace(choice, reason=f"{parts.reasons[name]}; {choice.reason}")
-    for layer in detected.layers:
-        if layer.verdict == DENSE:
-            placed[layer.name] = Choice("", "on CPU: because its weights are no signs")
-    return placed
-
-
-def _with_regions(
-    kernels: Sequence[Kernel], programs: AcceleratorPrograms | None
-) -> tuple[Kernel, ...]:
-    """Return the kernels, calls of the accelerator with what their regions compute."""
-    regions = programs.regions if programs is not None else ()
-    by_result = {result_name(n, region.tensors): region for n, region in enumerate(regions)}
-    named = []
-    for kernel in kernels:
-        if kernel.function == ACCELERATE:
-            region = by_result[kernel.outputs[0]]
-            computes = tuple(dict.fromkeys((*region.layers, *region.tensors)))
-            kernel = Kernel(ACCELERATE, region.tensors, computes)
-        named.append(kernel)
-    return tuple(named)
 
 
 def _lower(module: tvm.IRModule, target: tvm.target.Target) -> Lowered:
@@ -290,6 +232,10 @@ def _lower(module: tvm.IRModule, target: tvm.target.Target) -> Lowered:
         raise UnsupportedOperatorError(
             f"TVM cannot compile an operator of this network for {target}: {error}"
         ) from error
+
+
+def _input_specs(params: Sequence[relax.Var]) -> tuple[TensorSpec, ...]:
+    return tuple(_spec(str(param.name), param.ty) for param in params)
 
 
 def _output_specs(main: relax.Function) -> tuple[TensorSpec, ...]:

@@ -6,11 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ...compiler import detect, trunk_samples
+from ...compiler import detect
 from ...errors import RecordsError, TuningError
+from ...offload import Offload, trunk_samples
 from ...progress import phase
-from ...relay_passes.divide import divide
-from ...relay_passes.rewrite_layers import rewrite_layers
 from ...target.vta.codegen.layer import Layer
 from ...target.vta.codegen.plan import PlannedLayer
 from ...target.vta.codegen.tiling import Cut
@@ -52,10 +51,8 @@ def tune_accelerator(
         raise RecordsError(f"Cannot write {path}: there is no folder {path.parent}.")
     there = read_tilings(path) if path.exists() else []
     detected = detect(model, example_inputs)
-    with phase("dividing the network"):
-        rewritten = rewrite_layers(detected.layers)(detected.module)
-        samples = trunk_samples(detected.module["main"], example_inputs)
-        _, parts = divide(rewritten, [layer.name for layer in detected.layers], hardware, samples)
+    offload = Offload(hardware, samples=trunk_samples(detected.inputs, example_inputs))
+    _, parts = offload.divide(detected.module, detected.layers)
     regions = [region.layers for region in parts.regions]
     if not regions:
         raise TuningError(
