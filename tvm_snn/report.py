@@ -9,10 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from .costs import bit_operations, weight_bits
+from .printed import Printed
 from .relay_passes.choose_strategies import Choice
 from .relay_passes.detect_layers import DENSE, Layer
-
-_TEXT_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Printed):
     """The layers of a network in order of execution. `str()` of it is a table."""
 
     rows: tuple[LayerRow, ...]
@@ -82,13 +81,6 @@ class Report:
             "dense_bits": self.dense_bits,
         }
         return json.dumps({"layers": [asdict(row) for row in self.rows], **totals}, indent=2)
-
-    def __str__(self) -> str:
-        """Return a table with a line per layer, what is to be said of them, and the totals."""
-        console = Console(width=_TEXT_WIDTH, color_system=None)
-        with console.capture() as capture:
-            self.print(console)
-        return capture.get().rstrip()
 
     def print(self, console: Console) -> None:
         """Print the table, its notes and the totals on a rich console, in the console's width."""

@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..printed import Printed
 from .finals import Final
 from .tasks import Task
-
-_TEXT_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class TunedLayer:
 
 
 @dataclass(frozen=True)
-class TuningResult:
+class TuningResult(Printed):
     """The outcome of a run. `str()` of it is a table."""
 
     records: Path
@@ -80,13 +79,6 @@ class TuningResult:
         """Return everything as JSON has it."""
         rows = [row.data() for row in self.layers]
         return {"records": str(self.records), "target": self.target, "layers": rows}
-
-    def __str__(self) -> str:
-        """Return a table with a line per layer, attempts that failed, and the totals."""
-        console = Console(width=_TEXT_WIDTH, color_system=None)
-        with console.capture() as capture:
-            self.print(console)
-        return capture.get().rstrip()
 
     def print(self, console: Console) -> None:
         """Print the table, attempts that failed, and the totals on a rich console."""

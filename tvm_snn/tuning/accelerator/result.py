@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ...printed import Printed
 from ...target.vta.codegen.tiling import Cut
-
-_TEXT_WIDTH = 120
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class TunedTiling:
 
 
 @dataclass(frozen=True)
-class TilingResult:
+class TilingResult(Printed):
     """The outcome of a run. `str()` of it is a table."""
 
     records: Path
@@ -70,13 +69,6 @@ class TilingResult:
         rows = [row.data() for row in self.layers]
         facts = {"records": str(self.records), "target": self.target}
         return {**facts, "counted_by": self.counted_by, "layers": rows}
-
-    def __str__(self) -> str:
-        """Return a table with a line per kind of layer, and the totals."""
-        console = Console(width=_TEXT_WIDTH, color_system=None)
-        with console.capture() as capture:
-            self.print(console)
-        return capture.get().rstrip()
 
     def print(self, console: Console) -> None:
         """Print the table, cuts that were refused, and the totals on a rich console."""
