@@ -11,7 +11,7 @@ from .compiled_network import CompiledNetwork
 from .conditions import Conditions, change
 from .errors import ModelError
 from .ops import ACCELERATOR
-from .report import Report
+from .report import LayerRow, Report
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,12 @@ class Profile:
             lines.append(
                 f"kernels outside of layers: {len(others)}, {total:.1f} us (slowest: {named})"
             )
+        shared = [rows for k in self.kernels if len(rows := _layers_of(self.report, k)) > 1]
+        lines += [
+            f"one kernel computes {', '.join(row.name for row in rows)}: its time is shared among "
+            "them by their Bit-OPs"
+            for rows in shared
+        ]
         if any(row.strategy == ACCELERATOR for row in self.report.rows):
             lines.append("layers on the accelerator were simulated: their times are no hardware's")
         lines += [_cycles(number, region) for number, region in enumerate(self.regions)]
@@ -110,9 +116,18 @@ def _cycles(number: int, region: RegionCycles) -> str:
 
 
 def _by_layer(report: Report, kernels: Sequence[KernelTime]) -> dict[str, float]:
-    layers = {row.name for row in report.rows}
+    """Time of each layer, so that the layers' times add up to those of the kernels."""
     times: dict[str, float] = defaultdict(float)
     for kernel in kernels:
-        for name in layers.intersection(kernel.computes):
-            times[name] += kernel.microseconds
+        rows = _layers_of(report, kernel)
+        costs = [row.bit_operations or 0 for row in rows]
+        if 0 in costs:
+            costs = [1] * len(rows)
+        for row, cost in zip(rows, costs, strict=True):
+            times[row.name] += kernel.microseconds * cost / sum(costs)
     return dict(times)
+
+
+def _layers_of(report: Report, kernel: KernelTime) -> list[LayerRow]:
+    """The layers that a kernel computes: several in a merged convolution, or on an accelerator."""
+    return [row for row in report.rows if row.name in kernel.computes]

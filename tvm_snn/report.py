@@ -39,7 +39,8 @@ class LayerRow:
     """The schedule that computes the layer; "" before one is chosen."""
     strategy_reason: str = ""
     microseconds: float | None = None
-    """Measured time of the kernels that compute the layer, after a profile."""
+    """Measured time of the kernels that compute the layer, after a profile; that of a kernel of
+    several layers is shared among them."""
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,11 @@ def test_branches_that_share_an_input_run_as_one_convolution(monkeypatch):
     merged = [row.name for row in network.report().rows if "one conv" in row.strategy_reason]
     # The second group's branches see three images.
     assert merged == [f"groups.0.branches.{m}.conv" for m in range(3)]
+    measured = tvm_snn.profile(network, x, runs=1)
+    layers = {row.name for row in measured.report.rows}
+    kernels = sum(k.microseconds for k in measured.kernels if layers & set(k.computes))
+    assert sum(row.microseconds for row in measured.report.rows) == pytest.approx(kernels)
+    assert f"one kernel computes {', '.join(merged)}" in measured.summary()
     monkeypatch.setattr(merge_branches, "MOST_OUTPUTS", 0)
     apart = tvm_snn.compile(model, "host", example_inputs=(x,), verify=False)
     assert not any("one conv" in row.strategy_reason for row in apart.report().rows)
