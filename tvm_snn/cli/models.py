@@ -69,6 +69,12 @@ def find_factory(reference: str) -> tuple[Callable[..., Any], dict[str, Any]]:
     return _imported(match["module"], match["function"], reference), arguments
 
 
+def find_modules_here() -> None:
+    """Let modules in the folder one stands in be imported, as `python -m` does."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+
+
 def load_arrays(paths: Sequence[str]) -> list[NDArray]:
     """Return the arrays of `.npy` files; raises ModelError when one is none.
 
@@ -117,9 +123,7 @@ def _parse_shape(text: str) -> tuple[int, ...]:
 
 
 def _imported(module: str, function: str, reference: str) -> Callable[..., Any]:
-    # Like `python -m`, so that a factory in the folder one stands in is found.
-    if "" not in sys.path:
-        sys.path.insert(0, "")
+    find_modules_here()
     try:
         found = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ..errors import ModelError, TrainingError
-from .models import call_factory, find_factory
+from .models import call_factory, find_factory, find_modules_here
 from .output import json_option, print_json
 
 _INTERRUPTED = 130
@@ -143,6 +143,7 @@ def train_command(
 
     weights = Weights(None if isinstance(tau, str) else tau, subset, unit, subset_size, activations)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    find_modules_here()
     data = load_data(data_name, data_root, augment)
 
     def build(reference: str, teaching: bool) -> torch.nn.Module:

@@ -22,6 +22,7 @@ from .compiled import CompiledNetwork
 from .data import Data, Split
 from .display import Display
 from .distillation import soft_cross_entropy
+from .fit import check_fit
 from .log import Log, Row
 from .processes import Processes
 from .recipe import RECIPES, Stage
@@ -83,7 +84,8 @@ class Training:
 
         Raises TrainingError when the folder holds a checkpoint and `resume` is false, when it
         holds none or one of other settings and `resume` is true, when several processes shall train
-        a compiled network, and when a loss is not finite; raises Stopped after SIGINT or SIGTERM.
+        a compiled network, when network, teacher and data do not fit, and when a loss is not
+        finite; raises Stopped after SIGINT or SIGTERM.
         """
         if self.settings.compiled and self.processes.count > 1:
             raise TrainingError(
@@ -96,7 +98,8 @@ class Training:
         torch.manual_seed(self.settings.seed)
         self.model.to(self.device)
         if self.teacher is not None:
-            self.teacher.to(self.device).eval()
+            self.teacher.to(self.device)
+        self._check_networks()
         done = position.stage * self.settings.epochs + position.epoch
         log = Log(self.folder, done, self.tensorboard and self.processes.first)
         with Display(self.processes.first) as display, _stop_requests() as stop:
@@ -107,6 +110,17 @@ class Training:
                 position = Position(stage=number + 1)
         self.model.to("cpu").eval()
         return log.rows
+
+    def _check_networks(self) -> None:
+        logits = check_fit(self.model, self.data, "network")
+        if self.teacher is None:
+            return
+        taught = check_fit(self.teacher, self.data, "teacher")
+        if taught != logits:
+            raise TrainingError(
+                f"The teacher returns {taught} logits and the network {logits}: they have to be "
+                "as many."
+            )
 
     def _with_rate(self, stage: Stage) -> Stage:
         if self.settings.learning_rate is None:

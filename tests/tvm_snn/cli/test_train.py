@@ -61,11 +61,13 @@ def test_a_killed_run_is_resumed_compiled_and_computes_as_trained(tmp_path):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stderr=subprocess.DEVNULL,
     )
+    deadline = time.monotonic() + 300
     while not (folder / "checkpoint.pt").exists():
         assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(60)
     train(folder, *options, "--resume", model=model, data="fashion-mnist")
     assert [row["epoch"] for row in log(folder)] == ["1", "2", "3"]
     assert log(folder) == log(tmp_path / "straight")
@@ -95,6 +97,14 @@ def test_an_ordinary_network_is_converted(tmp_path):
     rows = snn.inspect(printed["model"]).rows
     assert [row.verdict for row in rows] == ["dense", "binary", "dense"]
     assert rows[1].activation == "W1A1"
+
+
+def test_data_and_model_may_be_in_the_current_folder(tmp_path, monkeypatch):
+    module = (ROOT / "tests/tvm_snn/training/tiny.py").read_text()
+    (tmp_path / "my_images_here.py").write_text(module)
+    monkeypatch.chdir(tmp_path)
+    train("run", model="my_images_here:network", data="my_images_here:data")
+    assert (tmp_path / "run/model.pt2").exists()
 
 
 def test_two_steps_with_a_teacher(tmp_path):

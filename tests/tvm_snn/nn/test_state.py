@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from tests.together import run_in_two_processes
 from tvm_snn.nn import POLICIES, BinaryActivation, SubBitConv2d, SubBitLinear, set_progress
 
 
@@ -102,7 +103,7 @@ def _worker(rank: int, folder: str) -> None:
 @pytest.mark.slow
 def test_processes_that_train_together_stay_equal(tmp_path: Path) -> None:
     """Without broadcast buffers: every process moves its subset as the others do."""
-    torch.multiprocessing.spawn(_worker, (str(tmp_path),), nprocs=2)
+    run_in_two_processes(_worker, str(tmp_path))
     for policy in POLICIES:
         first, second = (torch.load(tmp_path / f"{policy}-{rank}.pt") for rank in (0, 1))
         assert_equal_states(first, second)

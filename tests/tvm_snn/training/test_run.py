@@ -8,6 +8,7 @@ from itertools import chain
 import pytest
 import torch
 
+from tests.together import run_in_two_processes
 from tests.tvm_snn.training import tiny
 from tvm_snn.errors import TrainingError
 from tvm_snn.training import CHECKPOINT, RECIPES, Processes, Settings, Stopped, Training
@@ -115,7 +116,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
 def test_two_steps_binarise_weights_in_the_second(tmp_path):
     run = training(tmp_path / "run", recipe="two-step", epochs=2)
     seen = []
-    run.model.body[1].register_forward_hook(lambda conv, *_: seen.append(conv.float_weights))
+    run.model.body[1].register_forward_hook(
+        lambda conv, *_: seen.append(conv.float_weights) if conv.training else None
+    )
     rows = run.run()
     assert [row.stage for row in rows] == ["activations"] * 2 + ["weights"] * 2
     assert seen == sorted(seen, reverse=True)
@@ -199,6 +202,22 @@ def test_a_loss_that_is_no_number_stops_training(tmp_path):
         run.run()
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run: setattr(run.model, "classifier", torch.nn.Linear(512, 3)), "returns 1x3 .* 4"),
+        (lambda run: setattr(run.model, "stem", torch.nn.Conv2d(3, 16, 3)), "fails on .* 1x8x8"),
+        (lambda run: setattr(run.model, "classifier", torch.nn.LSTM(512, 4)), "returns a tuple"),
+        (lambda run: setattr(run, "teacher", torch.nn.Flatten()), "teacher returns 64 logits.* 4"),
+    ],
+)
+def test_networks_that_do_not_fit_the_data_are_named(tmp_path, change, message):
+    run = training(tmp_path / "run")
+    change(run)
+    with pytest.raises(TrainingError, match=message):
+        run.run()
+
+
 def test_too_few_images_are_named(tmp_path):
     run = training(tmp_path / "run", processes=Processes(0, 6))
     with pytest.raises(TrainingError, match="100 training images do not fill a batch of 20 for 6"):
@@ -230,7 +249,7 @@ def _worker(rank, folder):
 def test_processes_train_stop_and_resume_together(tmp_path):
     for recipe in ("paper", "two-step"):
         (tmp_path / recipe).mkdir()
-    torch.multiprocessing.spawn(_worker, (tmp_path,), nprocs=2)
+    run_in_two_processes(_worker, tmp_path)
     for recipe in ("paper", "two-step"):
         (first, rows), (second, _) = (torch.load(tmp_path / f"{recipe}{r}") for r in (0, 1))
         assert all(torch.equal(first[key], second[key]) for key in first)

@@ -39,6 +39,10 @@ def load_data(reference: str, folder: Path | None = None, augment: bool = True) 
         found = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise DataError(f"There is no function {reference!r}: {error}.") from error
+    except Exception as error:
+        raise DataError(
+            f"The module {module!r} cannot be imported: {type(error).__name__}: {error}."
+        ) from error
     try:
         made = found()
     except Exception as error:

@@ -140,6 +140,13 @@ def test_what_is_no_data_set_is_named(reference, message):
         load_data(reference)
 
 
+def test_a_module_that_cannot_be_imported_is_named(tmp_path, monkeypatch):
+    (tmp_path / "broken_images.py").write_text("raise OSError('no mount')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(DataError, match="'broken_images' cannot be imported: OSError: no mount"):
+        load_data("broken_images:data")
+
+
 def test_crops_and_flips_are_shifts_of_the_image():
     image = torch.arange(1.0, 17).reshape(1, 1, 4, 4).repeat(40, 1, 1, 1)
     changed = crop_and_flip(image, 1, seeded(0))
