@@ -23,17 +23,28 @@ class Neon:
 
     recent: bool = False
     """Whether it is a processor like the Cortex-A76, with whole registers' width everywhere."""
+    in_order: bool = False
+    """Whether it starts instructions in the program's order, as the Cortex-A53 does."""
 
     @property
     def registers(self) -> int:
         """Vector registers of 128 bits."""
         return 32 if self.wide else 16
 
+    @property
+    def counts_instructions(self) -> bool:
+        """Whether estimates are counts of instructions, of which vectors' take a cycle each.
+
+        Those of 32-bit processors work so, and of 64-bit ones those in order; LLVM has a model of
+        the latter alone (the Cortex-A53), to which all of these prices are fitted that differ.
+        """
+        return self.in_order or not self.wide
+
     def lookup_instructions(self, registers: int) -> int:
         """Return what a lookup in so many registers takes: a processor's own instructions."""
         if not self.wide:
             return 2
-        return 1 if self.recent else 2 * registers + 1
+        return 1 if self.recent or self.in_order else 2 * registers + 1
 
     def add_neighbours(self, value: Expr, bits: int) -> Expr:
         """Return the sums of neighbouring lanes of `bits` bits, unsigned, twice as wide."""
@@ -95,7 +106,9 @@ def neon_of(features: Features) -> Neon | None:
     """Return the NEON instructions of a target, or None when it has none."""
     if not features.neon:
         return None
-    return Neon(features.architecture.startswith("aarch64"), recent=features.dotprod)
+    wide = features.architecture.startswith("aarch64")
+    recent = features.dotprod and not features.in_order
+    return Neon(wide, recent, features.in_order)
 
 
 def _constant(value: int, bits: int, lanes: int) -> Expr:

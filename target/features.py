@@ -13,6 +13,8 @@ from .extensions import architecture_of, family_of
 
 _VFP = {"vfp3sp": 3, "vfp3d16sp": 3, "vfp4sp": 4, "vfp4d16sp": 4, "fp-armv8": 5, "fp-armv8sp": 5}
 """LLVM's names of ARM's float units, and their versions."""
+_IN_ORDER = {f"a{number}" for number in (5, 7, 8, 34, 35, 53, 55, 510, 520)}
+"""LLVM's names of ARM's processors that start instructions in the order of the program."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Features:
     """Whether one instruction multiplies 2x8 by 8x2 matrices of bytes (ARM v8.6)."""
     vfp: int
     """Version of ARM's float unit: 3, 4 (with fused multiply-add), 5 (ARM v8), or 0 for none."""
+    in_order: bool
+    """Whether it is a small ARM processor, which starts instructions in the program's order."""
 
     @property
     def vector_bytes(self) -> int:
@@ -65,6 +69,7 @@ def features_of(target: Target) -> Features:
         dotprod=on_arm and "dotprod" in names,
         i8mm=on_arm and "i8mm" in names,
         vfp=max((version for name, version in _VFP.items() if name in names), default=0),
+        in_order=on_arm and not _IN_ORDER.isdisjoint(names),
     )
 
 

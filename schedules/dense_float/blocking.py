@@ -171,6 +171,9 @@ def tile_of(
     neon = neon_of(features)
     by_lane = neon is not None and neon.wide
     registers = 32 if by_lane else _REGISTERS.get(features.vector_bits, 16)
+    if neon is not None and not neon.wide:
+        # Products are not added by the instruction that makes them: they want registers, too.
+        registers -= 4
     steps = steps_together(channels) if by_lane else 1
 
     def cost(tile: Tile) -> tuple[float, int]:

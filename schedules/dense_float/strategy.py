@@ -15,6 +15,7 @@ from ...target import Features
 from ..config import config_of
 from ..decode import DENSE_OPERATORS, binary_weight, weight_shape
 from ..emit import emit_kernel, emit_packing
+from ..neon import neon_of
 from ..planes import Convolution, convolution, convolution_of
 from ..shapes import shape_of
 from .blocking import FLOAT_BYTES, KNOBS, blocking_of
@@ -27,6 +28,8 @@ from .matmul import emit_product
 NAME = "decoded_dense"
 _NEON_PRODUCT = 1.9
 """Cycles on ARM for one elsewhere: a Cortex-A72 multiplies a vector of floats a cycle, not two."""
+_NARROW_PRODUCT = 7.0
+"""The same on 32-bit ARM, where it is instructions that are counted, as on the Cortex-A9."""
 
 
 def obstacle(_call: relax.Call, _features: Features) -> str | None:
@@ -45,7 +48,9 @@ def cycles(call: relax.Call, features: Features) -> float:
         return conv.batch * prod(conv.output_size) * prod(shape) / lanes
     blocking = blocking_of(conv, features, config_of(call))
     steps: float = conv.taps * conv.channels * conv.groups
-    steps *= _NEON_PRODUCT if features.neon else 1
+    neon = neon_of(features)
+    if neon is not None:
+        steps *= _NEON_PRODUCT if neon.wide else _NARROW_PRODUCT
     return conv.batch * blocking.tiles * blocking.blocks * steps * blocking.tile.cycles
 
 

@@ -1,8 +1,10 @@
 """The sizes of a kernel of `subset_gather`: blocks of pixels, chunks of units, jobs."""
 
+from dataclasses import dataclass
 from math import prod
 
 from ...target import Features
+from ..neon import neon_of
 from ..planes import Convolution, Planes
 from .bands import band_of, best_band
 from .elements import FLOAT, SIGNS, Elements
@@ -32,10 +34,33 @@ _PICKS_BYTES, _FAR_PICK = 32 * 1024, 1.75
 """Picks that stay near the processor, and cycles to fetch a word of them when they do not."""
 _NEON_CYCLES = {"int8": 1.3, "int16": 1.2, FLOAT: 1.2}
 """The same on ARM, where additions do not read memory; by llvm-mca's model of the Cortex-A72."""
-_NEON_ADD, _NEON_PICK, _NEON_RESPONSE, _NEON_RESULT = 0.78, 0.7, 0.51, 5.0
-"""There, for signs: cycles of an addition, of the pick that those of a block's vectors share, of an
-instruction of a response, and of a result; half of the last are for lines of memory, which the
-first cache lacks, those of the unpacked signs among them."""
+_SLOW_CYCLES = {"int8": 2.8, "int16": 2.7, FLOAT: 2.0}
+"""The same where instructions are counted; by its model of the Cortex-A53."""
+
+
+@dataclass(frozen=True)
+class _SignPrices:
+    """Cycles on ARM for signs."""
+
+    add: float
+    """Of an addition."""
+    pick: float
+    """Of the pick that the additions of a block's vectors share."""
+    widening: float
+    """Of adding the sum of a chunk to an output's total."""
+    response: float
+    """Of an instruction of a response."""
+    result: float
+    """Of a result."""
+
+
+_A72_PRICES = _SignPrices(0.78, 0.7, 6.3, 0.51, 5.0)
+"""By the model of the Cortex-A72; half of a result's are for lines of memory, which the first cache
+lacks, those of the unpacked signs among them."""
+_A53_PRICES = _SignPrices(2.44, 2.28, 4.5, 1.85, 2.6)
+"""By the model of the Cortex-A53."""
+_NARROW_PRICES = _SignPrices(1.9, 2.8, 17.6, 1.63, 8.9)
+"""Instructions on the Cortex-A9, of 32 bits, of which there is no model."""
 _WIDENING = 5
 """Instructions that add the sum of a chunk to an output's total."""
 
@@ -106,21 +131,34 @@ class GatherSizes:
         vectors = self.conv.batch * self.conv.groups * pixels / self.lanes
         gather = self.conv.outputs * (self.chunk + _WIDENING)
         response = self.splits * self.chunk * self.responses.instructions
-        if self.features.neon and self.elements.data == SIGNS:
-            add = _NEON_ADD + _NEON_PICK / self.vectors
+        prices = self._sign_prices
+        if prices is not None:
+            add = self.chunk * (prices.add + prices.pick / self.vectors) + prices.widening
             results = self.conv.batch * self.conv.groups * prod(self.conv.output_size)
-            work = vectors * self.chunks * (add * gather + _NEON_RESPONSE * response)
-            return work + _NEON_RESULT * results * self.conv.outputs
+            work = vectors * self.chunks * (add * self.conv.outputs + prices.response * response)
+            return work + prices.result * results * self.conv.outputs
         work = self._instruction_cycles * vectors * self.chunks * (gather + response)
         return work + vectors / self.vectors * self._picks_cycles
 
     @property
     def _instruction_cycles(self) -> float:
         """Cycles of a vector instruction."""
-        response, features = self.elements.response, self.features
-        if response == "int8" and features.vector_bits == 512:
+        response, neon = self.elements.response, neon_of(self.features)
+        if response == "int8" and self.features.vector_bits == 512:
             return _LONG_CYCLES
-        return (_NEON_CYCLES if features.neon else _CYCLES)[response]
+        if neon is None:
+            return _CYCLES[response]
+        return (_SLOW_CYCLES if neon.counts_instructions else _NEON_CYCLES)[response]
+
+    @property
+    def _sign_prices(self) -> _SignPrices | None:
+        """What additions of signs take on ARM; None elsewhere, and for other data."""
+        neon = neon_of(self.features)
+        if neon is None or self.elements.data != SIGNS:
+            return None
+        if not neon.wide:
+            return _NARROW_PRICES
+        return _A53_PRICES if neon.in_order else _A72_PRICES
 
     @property
     def _picks_cycles(self) -> float:

@@ -31,10 +31,15 @@ from .table import Table
 
 _BYTES = 16
 _BLOCKS = (8, 4, 2, 1)
-_WIDENING, _RESULT, _JOB = 4.6, 16, 350
-"""Cycles to widen a vector of sums, to make results of it, and to start and end a job."""
+_WIDENING, _RESULT, _CODE, _JOB = 4.6, 16, 1.0, 350
+"""Cycles to widen a vector of sums, to make results of it, for one that making codes is estimated
+to take, and to start and end a job."""
+_SLOW_WIDENING, _SLOW_RESULT, _SLOW_CODE = 9, 60, 2.3
+"""The same where instructions are counted."""
 _LOOP, _LOSS = 4, 1.2
 """Instructions that count a loop's turns, and what loops lose to what a count leaves out."""
+_WIDE_LOSS, _NARROW_LOSS = 1.14, 1.5
+"""The same where instructions are counted, of 64 bits and of 32, whose few registers lose more."""
 _LACKING = 1.1
 """Cycles, for one that is computed, with lines that the first cache lacks even where tables fit:
 fitted to what the bench counts for the Cortex-A72 (`tvm_snn.bench.arm`)."""
@@ -88,12 +93,18 @@ class NeonLookupCore(LookupCore):
         """Estimated cycles: what llvm-mca's models take for such loops, and what caches lack."""
         conv, table, segments, blocks = self.conv, self.table, self.segments, self.blocks
         vectors = blocks * self.parts
+        slow = self.neon.counts_instructions
+        widening, result, code, lacking = (
+            (_SLOW_WIDENING, _SLOW_RESULT, _SLOW_CODE, 1.0)
+            if slow
+            else (_WIDENING, _RESULT, _CODE, _LACKING)
+        )
         runs = self._run_cycles * -(-table.units // table.run)
-        widenings = _WIDENING * table.chunks * segments.tile * blocks
-        pixel = self.codes.cycles + _RESULT * vectors
+        widenings = widening * table.chunks * segments.tile * blocks
+        pixel = code * self.codes.cycles + result * vectors
         segment = self.parts * segments.tiles * (runs + widenings) + segments.filled * pixel
-        lacking = scattered_reads(*self._reads, near_bytes(self.neon.recent))
-        return conv.batch * conv.groups * segments.count * (_LACKING * segment + lacking + _JOB)
+        rows = scattered_reads(*self._reads, near_bytes(self.neon.recent))
+        return conv.batch * conv.groups * segments.count * (lacking * segment + rows + _JOB)
 
     @property
     def _reads(self) -> tuple[int, int, int]:
@@ -120,8 +131,8 @@ class NeonLookupCore(LookupCore):
         vectors = pairs * blocks * (table.run * (lookup + 1) + 1)
         vectors += pairs * table.run * registers * (2 * table.pieces - 1)
         loads = table.run * (blocks + pairs * 2 * table.pieces * (registers + 1))
-        if not self.neon.wide:
-            return float(vectors + loads)
+        if self.neon.counts_instructions:
+            return (_WIDE_LOSS if self.neon.wide else _NARROW_LOSS) * (vectors + loads)
         return _LOSS * max(vectors / 2, loads, (vectors + 1.5 * loads + _LOOP) / 3)
 
     def _accumulate(

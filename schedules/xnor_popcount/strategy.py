@@ -63,9 +63,12 @@ def cycles(call: relax.Call, features: Features) -> float:
     vectors = pixels * core.blocks * words.vectors
     signs = 0 if _is_packed(call) else conv.batch * conv.groups * conv.channels
     packing = 0.12 * signs * conv.height * conv.width
-    # On 64-bit ARM what is counted in one go ends sooner.
-    short = features.neon and features.architecture == "aarch64" and words.steps <= words.chunk
-    end = 2.5 if short else 4
+    neon = neon_of(features)
+    end = 4.0
+    if neon is not None:
+        # On 64-bit ARM what is counted in one go ends sooner.
+        short = neon.wide and words.steps <= words.chunk
+        end = 7.0 if neon.counts_instructions else 2.5 if short else end
     # Jobs of one block each write to every pixel's results: their lines do not stay.
     lacking = LINE_CYCLES * pixels * core.blocks if features.neon and core.splits[1] > 1 else 0
     return vectors * (words.steps * _count_cycles(features) + end) + packing + lacking
@@ -75,9 +78,11 @@ def _count_cycles(features: Features) -> float:
     """Cycles of the words of one vector: xor, count and add."""
     if features.popcount:
         return 1.35
-    if features.neon:
-        # Xor, count and add, two a cycle; on 32-bit ARM halves of registers are counted.
-        return 1.55 if features.architecture == "aarch64" else 4.2
+    neon = neon_of(features)
+    if neon is not None:
+        # Xor, count and add, two a cycle, or one and loads between them; on 32-bit ARM halves of
+        # registers are counted.
+        return 5.85 if not neon.wide else 4.5 if neon.in_order else 1.55
     # Table lookups of half bytes where bytes can be permuted, shifts and masks elsewhere.
     return {512: 4.7, 256: 3.4}.get(features.vector_bits, 5.2)
 

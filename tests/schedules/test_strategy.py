@@ -18,6 +18,8 @@ AVX512 = features_of(parse_target("llvm -mcpu=icelake-server"))
 SKYLAKE = features_of(parse_target("llvm -mcpu=skylake-avx512"))
 AVX2 = features_of(parse_target("llvm -mcpu=haswell"))
 A72 = features_of(parse_target("raspberry-pi-4"))
+A53 = features_of(parse_target("raspberry-pi-3"))
+A9 = features_of(parse_target("llvm -mcpu=cortex-a9"))
 
 
 def case(channels: int, size: int, kernels: int, dtype: str = "int8", **attrs: object) -> Case:
@@ -78,6 +80,34 @@ def test_pairs_are_looked_up_where_the_first_cache_holds_their_table(
     indices = generator.integers(0, kernels, (64, 32)).astype(np.uint8)
     pairs = Case("snn.subset_conv2d", (data, subset, indices), case(8, 8, 8).attrs)
     assert choose(pairs.call(*pairs.parameters()), A72)[0].name == name
+
+
+@pytest.mark.parametrize(
+    ("features", "unit", "kernels", "channels", "size", "names"),
+    [
+        pytest.param(A72, 1, 32, 64, 56, ["xnor_popcount", "subset_lookup"], id="a72"),
+        # A lookup takes one instruction of its cycles there; on a Cortex-A72 five of two pipes.
+        pytest.param(A53, 1, 32, 64, 56, ["subset_lookup", "xnor_popcount"], id="a53, 64@56"),
+        pytest.param(A53, 1, 32, 128, 28, ["subset_lookup", "xnor_popcount"], id="a53, 128@28"),
+        pytest.param(A53, 1, 32, 512, 7, ["subset_lookup", "xnor_popcount"], id="a53, 512@7"),
+        pytest.param(A9, 1, 32, 512, 7, ["xnor_popcount", "subset_lookup"], id="a9, K = 32"),
+        pytest.param(A9, 1, 16, 128, 28, ["subset_lookup", "xnor_popcount"], id="a9, K = 16"),
+        pytest.param(A9, 2, 32, 512, 7, ["subset_gather", "subset_lookup"], id="a9, pairs"),
+        pytest.param(A9, 2, 16, 512, 7, ["subset_lookup", "subset_gather"], id="a9, pairs, K = 16"),
+    ],
+)
+def test_each_arm_processor_gets_what_is_fastest_by_its_own_prices(
+    features: Features, unit: int, kernels: int, channels: int, size: int, names: list[str]
+) -> None:
+    """As `python -m tvm_snn.bench.arm` finds it: cycles of a model, instructions of a Cortex-A9."""
+    generator = np.random.default_rng(0)
+    data = random_data(generator, (1, size, size, channels), "int8")
+    subset = random_signs(generator, (kernels, unit, 3, 3))
+    indices = generator.integers(0, kernels, (channels, channels // unit)).astype(np.uint8)
+    attrs = case(8, 8, 8).attrs | {"data_layout": "NHWC"}
+    layer = Case("snn.subset_conv2d", (data, subset, indices), attrs)
+    able = candidates(layer.call(*layer.parameters()), features)
+    assert [strategy.name for strategy in able if strategy.name in names] == names
 
 
 def test_float_data_are_never_counted() -> None:

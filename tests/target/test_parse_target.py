@@ -50,6 +50,7 @@ def test_boards_of_64_bits(target, cpu) -> None:
     assert (features.architecture, features.vector_bits) == ("aarch64", 128)
     assert (features.neon, features.vfp, features.i8mm) == (True, 5, False)
     assert features.dotprod == (cpu == "cortex-a76")
+    assert features.in_order == (cpu == "cortex-a53")
     assert {"neon", "fp-armv8"} <= extensions_of(parsed)
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import statistics
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ NO_SERVER = "no server with the key "
 WRONG_SERVER = "a server with the key "
 """How the message starts when a server is no machine that the kernels are for."""
 _ATTEMPTS = 2
+_AWAY_SECONDS = 1
+"""Between two attempts, where there is no server."""
 _TOLERANCE = 1e-4
 _WARM = EvaluatorConfig(number=1, repeat=1, min_repeat_ms=4)
 _COLD = EvaluatorConfig(number=1, repeat=3, min_repeat_ms=0)
@@ -114,10 +117,16 @@ def connect(config: RPCConfig, *, requirements: Requirements, patience: float) -
     Also when it is a machine that kernels with these requirements do not run on; a server of TVM's
     own cannot be asked. The tracker would let us wait for ever when the last server has died, and
     so would a server that is suspended: it still takes connections, but never answers. The tracker
-    gives it out once only, so that the next attempt gets another.
+    gives it out once only, so that the next attempt gets another. Of servers that were ended it
+    knows, and of none it is not asked for one.
     """
     for _ in range(_ATTEMPTS):
         try:
+            if not within(patience, config.count_num_servers):
+                # It may be about to come back; waiting for one that is not there would take long.
+                reason = "its tracker knows none any more"
+                time.sleep(_AWAY_SECONDS)
+                continue
             session = within(patience, config.connect_server)
         except TimeoutError:
             reason = f"in {patience:g} s none was free, or the one that was did not answer"

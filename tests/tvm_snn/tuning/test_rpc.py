@@ -199,6 +199,9 @@ class Suspended:
     def __init__(self) -> None:
         self.asked = 0
 
+    def count_num_servers(self) -> int:
+        return 1
+
     def connect_server(self) -> Any:
         self.asked += 1
         if self.asked == 1:
@@ -228,3 +231,15 @@ def test_servers_that_are_all_suspended_are_an_error() -> None:
         TuningError, match=r"'board' was to be had: in 0\.1 s none was free, or the"
     ):
         evaluate.connect(tracker, requirements=requirements, patience=0.1)
+
+
+def test_servers_that_were_all_ended_are_an_error_at_once() -> None:
+    class Ended(Suspended):
+        def count_num_servers(self) -> int:
+            return 0
+
+    tracker: Any = Ended()
+    requirements = Requirements.of(parse_target("host"), "")
+    with pytest.raises(TuningError, match="'board' was to be had: its tracker knows none any more"):
+        evaluate.connect(tracker, requirements=requirements, patience=60)
+    assert tracker.asked == 0

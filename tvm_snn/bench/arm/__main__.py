@@ -53,7 +53,7 @@ from .tools import llvm_tool
     default="benchmarks/results",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for arm.json and arm.md, or those of arm_networks or arm_inner_loops.",
+    help="Folder for arm_CPU.json and .md, or those of arm_networks_CPU or arm_inner_loops.",
 )
 def main(
     layers: str,
@@ -71,19 +71,25 @@ def main(
     """
     console = Console(markup=False, highlight=False)
     console.width = console.width if console.is_terminal else 160
-    machines = [MACHINES[cpu] for cpu in cpus]
     try:
         if loops:
             rows = loop_rows()
             shown = [loop_table(rows)]
             paths = write_results(output, "arm_inner_loops", _facts(), rows, shown)
-        elif networks is not None:
-            names = networks_named(networks)
-            shown, paths = _count_networks(console, machines, names, output, resume)
-        else:
-            shown, paths = _count_layers(console, machines, layers_named(layers), output, resume)
+            _show(console, shown, paths)
+            return
+        for machine in (MACHINES[cpu] for cpu in cpus):
+            if networks is not None:
+                names = networks_named(networks)
+                _show(console, *_count_networks(console, machine, names, output, resume))
+            else:
+                chosen = layers_named(layers)
+                _show(console, *_count_layers(console, machine, chosen, output, resume))
     except SnnError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _show(console: Console, shown: Sequence[Table], paths: Sequence[Path]) -> None:
     for table in shown:
         console.print(table.rich())
     for path in paths:
@@ -95,21 +101,18 @@ _Results = tuple[list[Table], list[Path]]
 
 def _count_layers(
     console: Console,
-    machines: Sequence[Machine],
+    machine: Machine,
     layers: Sequence[Layer],
     output: Path,
     resume: bool,
 ) -> _Results:
-    rows = read_rows_of(Row.from_data, output, "arm", _facts()) if resume else []
-    there = {(row.cpu, row.layer) for row in rows}
-    wanted = [
-        (machine, layer)
-        for machine, layer in product(machines, layers)
-        if (machine.cpu, layer.name) not in there
-    ]
+    name = f"arm_{machine.cpu}"
+    rows = read_rows_of(Row.from_data, output, name, _facts()) if resume else []
+    there = {row.layer for row in rows}
+    wanted = [layer for layer in layers if layer.name not in there]
     with _progress(console) as progress:
         task = progress.add_task("counting", total=len(wanted) * (len(KINDS) + 1))
-        for machine, layer in wanted:
+        for layer in wanted:
             # There is no code by hand for 32 bits, with its half as many registers.
             if machine.wide:
                 rows += [Row.of(machine, layer.name, each) for each in baselines(layer, machine)]
@@ -118,33 +121,30 @@ def _count_layers(
                 progress.update(task, description=f"{machine.cpu} {layer.name} {kind.name}")
                 rows += [Row.of(machine, layer.name, each) for each in ours(layer, kind, machine)]
                 progress.advance(task)
-            write_results(output, "arm", _facts(), rows, tables(rows))
-    return tables(rows), write_results(output, "arm", _facts(), rows, tables(rows))
+            write_results(output, name, _facts(), rows, tables(rows))
+    return tables(rows), write_results(output, name, _facts(), rows, tables(rows))
 
 
 def _count_networks(
     console: Console,
-    machines: Sequence[Machine],
+    machine: Machine,
     names: Sequence[str],
     output: Path,
     resume: bool,
 ) -> _Results:
-    rows = read_rows_of(NetworkRow.from_data, output, "arm_networks", _facts()) if resume else []
-    there = {(row.cpu, row.network, row.form) for row in rows}
-    wanted = [
-        (machine, name, form)
-        for machine, name, form in product(machines, names, FORMS)
-        if (machine.cpu, name, form.name) not in there
-    ]
+    file = f"arm_networks_{machine.cpu}"
+    rows = read_rows_of(NetworkRow.from_data, output, file, _facts()) if resume else []
+    there = {(row.network, row.form) for row in rows}
+    wanted = [pair for pair in product(names, FORMS) if (pair[0], pair[1].name) not in there]
     with _progress(console) as progress:
         task = progress.add_task("counting networks", total=len(wanted))
-        for machine, name, form in wanted:
+        for name, form in wanted:
             progress.update(task, description=f"{machine.cpu} {name}, {form.name}")
             rows.append(NetworkRow.of(machine, count_network(machine, name, form)))
-            write_results(output, "arm_networks", _facts(), rows, network_tables(rows))
+            write_results(output, file, _facts(), rows, network_tables(rows))
             progress.advance(task)
     shown = network_tables(rows)
-    return shown, write_results(output, "arm_networks", _facts(), rows, shown)
+    return shown, write_results(output, file, _facts(), rows, shown)
 
 
 def _progress(console: Console) -> Progress:
