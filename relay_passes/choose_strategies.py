@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import tvm
 from tvm import relax
 
-from ..ops import ACCELERATOR, LAYERS, with_strategy
+from ..ops import ACCELERATOR, LAYERS, static_shape, with_strategy
 from ..schedules import choose, subset_gather
 from ..schedules.config import with_config
 from ..schedules.operation import Operation
@@ -19,6 +19,7 @@ from ..target import Features
 from ..tvm_api import attrs_dict
 from .layers import operator_name, var_bindings
 from .mutation import mutate_main
+from .slice_batch import BODY, functions_of
 
 
 @dataclass(frozen=True)
@@ -34,22 +35,28 @@ class Choice:
 def choose_strategies(
     module: tvm.IRModule, features: Features, records: Records | None = None
 ) -> dict[str, Choice]:
-    """Return the choice for every call of our operators in `main`, by the layer's name."""
+    """Return the choice for every call of our operators in `main`, by the layer's name.
+
+    Layers that are computed for slices of the batch are judged as they are then.
+    """
     records = records or Records()
     return {
-        str(binding.var.name): _choice(binding.value, features, records)
-        for binding in var_bindings(module["main"])
+        str(binding.var.name): _choice(binding.value, features, records, name == BODY)
+        for name, function in functions_of(module).items()
+        for binding in var_bindings(function)
         if operator_name(binding.value) in LAYERS
         and attrs_dict(binding.value).get("strategy") != ACCELERATOR
     }
 
 
-def _choice(call: relax.Call, features: Features, records: Records) -> Choice:
+def _choice(call: relax.Call, features: Features, records: Records, slices: bool) -> Choice:
+    images, *_ = static_shape(call.args[0].ty) or ()
+    how = f"; of the batch {images} at a time" if slices else ""
     record = records.find(Operation.of(call), features)
     if record is not None:
-        return Choice(record.strategy, _measured(record), record.config)
+        return Choice(record.strategy, _measured(record) + how, record.config)
     strategy, reason = choose(call, features)
-    return Choice(strategy.name, f"cost model: {reason}")
+    return Choice(strategy.name, f"cost model: {reason}{how}")
 
 
 def _measured(record: Record) -> str:

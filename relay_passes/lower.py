@@ -1,7 +1,8 @@
 """From a planned network to an executable: the lowering passes, in order.
 
-legalize   every operator becomes a call of a primitive function; what depends on weights only
-           moves to `main_transform_params`, which runs once, when the network is loaded
+legalize   every operator becomes a call of a primitive function, a part of the network, perhaps,
+           for slices of the batch; what depends on weights only moves to
+           `main_transform_params`, which runs once, when the network is loaded
 fuse       elementwise operators, and the packing of signs, join the kernel that feeds them
 schedule   every primitive function gets a schedule for the target
 build      memory is planned, and the module is compiled by LLVM
@@ -16,7 +17,9 @@ from tvm.target import Target
 from ..schedules import LEGALIZATIONS, schedule_primfunc
 from .fuse_packing import FusePacking
 from .fuse_pooling import FusePooling
+from .inline_body import InlineBody, computing_tensors
 from .layers import operator_name, var_bindings
+from .slice_batch import SliceBatch
 from .trace_kernels import CALL_DPS_PACKED, CALL_TIR, Kernel, trace_kernels
 
 TRANSFORM_WEIGHTS = "main_transform_params"
@@ -51,7 +54,9 @@ def lower(
         scheduled = schedule_kernels(target)(primitive)
         executable = relax.build(scheduled, target, relax_pipeline=_FINISH)
     kernels = zip(trace_kernels(legalized, fused), _stays_a_call(primitive), strict=True)
-    return Lowered(executable, tuple(kernel for kernel, stays in kernels if stays))
+    return Lowered(
+        executable, tuple(computing_tensors(kernel) for kernel, stays in kernels if stays)
+    )
 
 
 def lower_to_kernels(module: tvm.IRModule, target: Target) -> tvm.IRModule:
@@ -86,8 +91,10 @@ def schedule_kernels(target: Target) -> tvm.transform.Pass:
 
 _LEGALIZE = tvm.transform.Sequential(
     [
+        SliceBatch(),
         relax.backend.DispatchSortScan(),
         relax.transform.LegalizeOps(LEGALIZATIONS),
+        InlineBody(),
         relax.transform.LiftTransformParams(),
     ]
 )

@@ -1,5 +1,7 @@
 """What passes that rewrite `main` by a mutator have in common."""
 
+from collections.abc import Mapping
+
 import tvm
 from tvm import relax
 from tvm.relax.expr_functor import PyExprMutator
@@ -26,3 +28,17 @@ def emit_named(
     var = kind(name, value.ty)
     builder.emit_normalized(relax.VarBinding(var, value))
     return var
+
+
+def rebuilt(expr: relax.Expr, known: Mapping[relax.Expr, relax.Expr]) -> relax.Expr:
+    """Return an expression over other variables, its type yet to be inferred."""
+    if isinstance(expr, relax.Var):
+        return known.get(expr, expr)
+    if isinstance(expr, relax.Tuple):
+        return relax.Tuple([rebuilt(field, known) for field in expr.fields])
+    if isinstance(expr, relax.TupleGetItem):
+        return relax.TupleGetItem(rebuilt(expr.tuple_value, known), expr.index)
+    if isinstance(expr, relax.Call):
+        arguments = [rebuilt(argument, known) for argument in expr.args]
+        return relax.Call(expr.op, arguments, expr.attrs, expr.ty_args)
+    return expr

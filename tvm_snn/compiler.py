@@ -7,7 +7,8 @@ rewrite   binary layers become operators of their own             relay_passes.r
 lay out   narrow ones of one image merged, images channels-last,
           signs between layers packed                             relay_passes.lay_out
 divide    layers given to an accelerator, if the target has one   offload
-plan      a strategy chosen for each of them                      relay_passes.choose_strategies
+plan      which layers take a few images of the batch at a time   relay_passes.slice_batch
+          a strategy chosen for each binary layer                 relay_passes.choose_strategies
 lower     fused, scheduled, compiled, linked                      relay_passes.lower, link
 verify    the result compared with the reference interpreter      verification
 """
@@ -43,6 +44,7 @@ from .relay_passes.merge_branches import (
 )
 from .relay_passes.name_bindings import name_bindings
 from .relay_passes.rewrite_layers import rewrite_layers
+from .relay_passes.slice_batch import plan_slices
 from .relay_passes.trace_kernels import Kernel
 from .report import Report, make_report
 from .schedules.records import Records, load_records
@@ -167,10 +169,11 @@ def detect(model: Any, example_inputs: Sequence[Any] | None = None) -> Detected:
 def rewrite(detected: Detected) -> tvm.IRModule:
     """Make operators of the binary layers that were detected, and lay out the data between them.
 
-    No layer names a strategy yet.
+    What is to be computed for slices of the batch is planned; no layer names a strategy yet.
     """
     module = lay_out(rewrite_layers(detected.layers)(detected.module))
-    return name_bindings(frozenset(layer.name for layer in detected.layers))(module)
+    named = name_bindings(frozenset(layer.name for layer in detected.layers))(module)
+    return plan_slices(named)
 
 
 def build(

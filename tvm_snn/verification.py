@@ -25,6 +25,7 @@ from .cores import Cores
 from .errors import ArtifactError, VerificationError
 from .progress import phase
 from .reference import evaluate
+from .relay_passes.inline_body import join_slices
 from .relay_passes.layers import var_bindings
 from .target import parse_target
 from .ties import comparable, distance_from_threshold, range_with_ties, tolerance
@@ -135,7 +136,7 @@ def _captured(network: CompiledNetwork, arrays: Sequence[NDArray]) -> dict[str, 
     captured: dict[str, list[NDArray]] = {}
     for kernel, (_, buffers) in zip(network.artifact.kernels, calls, strict=True):
         captured.update(_by_tensor(kernel.outputs, buffers))
-    return captured
+    return join_slices(captured)
 
 
 def _by_tensor(names: tuple[str, ...], buffers: list[NDArray]) -> dict[str, list[NDArray]]:

@@ -7,6 +7,7 @@ import tvm
 
 from ..ops import LAYERS
 from ..relay_passes.layers import operator_name, var_bindings
+from ..relay_passes.slice_batch import functions_of
 from ..schedules.operation import Operation
 
 
@@ -28,7 +29,8 @@ class Task:
 def tasks_of(module: tvm.IRModule) -> list[Task]:
     """Return the tasks of a network whose layers are operators of ours, in order of execution."""
     layers: dict[Operation, list[str]] = defaultdict(list)
-    for binding in var_bindings(module["main"]):
-        if operator_name(binding.value) in LAYERS:
-            layers[Operation.of(binding.value)].append(str(binding.var.name))
+    for function in functions_of(module).values():
+        for binding in var_bindings(function):
+            if operator_name(binding.value) in LAYERS:
+                layers[Operation.of(binding.value)].append(str(binding.var.name))
     return [Task(operation, tuple(names)) for operation, names in layers.items()]
