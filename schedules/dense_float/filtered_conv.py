@@ -12,7 +12,7 @@ it; the products of all points of a few tiles stay in the first-level cache for 
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -46,12 +46,22 @@ class Filtering:
     """One row of tiles of results, and vectors of outputs, whose products stay in registers."""
     lanes: int
     data_lanes: int
-    """Lanes of the vectors that transform the image."""
+    """Lanes of the vectors that transform the image, at most as many as there are channels."""
 
     @property
     def channels(self) -> int:
         """Values that lie side by side in the place of a pixel."""
         return self.conv.channels * self.conv.geometry.strides[1]
+
+    @property
+    def wide_lanes(self) -> int:
+        """Lanes of a vector that holds all channels of a tile, if those alone do not fill vectors.
+
+        What it holds beyond them is the beginning of the next tile's place: it can transform all
+        tiles of a row but the last. If there is no such vector it is `data_lanes`.
+        """
+        wide = 2 * self.data_lanes
+        return wide if self.data_lanes < self.channels < wide <= self.lanes else self.data_lanes
 
     @property
     def steps(self) -> int:
@@ -96,7 +106,7 @@ class Filtering:
         points, sums = self.transform.points, self.tile.pixels * self.tile.vectors
         # At each point the sums begin at zero and are stored; the last transform loads them.
         tile = points * (self.steps * self.tile.cycles + sums + _POINT) + 2.5 * points * sums
-        vectors = self.rows * self.tiles * -(-self.channels // self.data_lanes)
+        vectors = self.rows * self.tiles * -(-self.channels // self.wide_lanes)
         image = 2 * points * vectors
         return self.conv.output_size[0] * self.across * self.blocks * tile + image
 
@@ -145,7 +155,43 @@ class FilteredConvolution:
     def _transform(self, image: te.Tensor) -> PrimFunc:
         """Return the core that transforms each row of the image, (N, rows, points, tiles, C)."""
         sizes, conv = self.sizes, self.sizes.conv
-        count, lanes, channels = sizes.transform.points, sizes.data_lanes, sizes.channels
+        count, tiles, channels = sizes.transform.points, sizes.tiles, sizes.channels
+        wide, lanes = sizes.wide_lanes, sizes.data_lanes
+        in_wide = tiles - 1 if wide > lanes else 0
+        wide_tile, narrow_tile = map(self._transform_tile, (wide, lanes))
+
+        @T.prim_func(s_tir=True, private=True)
+        def core(
+            image: T.Buffer(image.shape, "float32"),
+            points: T.Buffer((conv.batch, sizes.rows, count, tiles, channels), "float32"),
+        ):
+            for job in T.parallel(conv.batch * sizes.rows):
+                with T.sblock("row"):
+                    v = T.axis.spatial(conv.batch * sizes.rows, job)
+                    n: T.let = v // sizes.rows
+                    y: T.let = v % sizes.rows
+                    T.reads(image[v // sizes.rows, v % sizes.rows, :, :])
+                    T.writes(points[v // sizes.rows, v % sizes.rows, :, :, :])
+                    wide_inputs = T.sblock_alloc_buffer((count, wide), "float32")
+                    wide_parts = T.sblock_alloc_buffer((count, wide), "float32")
+                    inputs = T.sblock_alloc_buffer((count, lanes), "float32")
+                    parts = T.sblock_alloc_buffer((count, lanes), "float32")
+                    # In order: each tile overwrites what the one before it left in its place.
+                    for tile in range(in_wide):
+                        wide_tile(image, points, wide_inputs, wide_parts, n, y, tile)
+                    for tile in range(tiles - in_wide):
+                        narrow_tile(image, points, inputs, parts, n, y, in_wide + tile)
+
+        return core
+
+    def _transform_tile(self, lanes: int) -> Callable[..., None]:
+        """Return what transforms a tile by vectors of so many lanes, inside of a kernel.
+
+        Its arguments are the image, the points, vectors to work in, float32 (points, lanes) twice,
+        and the place (image, row, tile).
+        """
+        sizes, conv = self.sizes, self.sizes.conv
+        count, channels = sizes.transform.points, sizes.channels
         stride, results = conv.geometry.strides[1], sizes.transform.results
         vector = T.ramp(0, 1, lanes)
 
@@ -160,36 +206,23 @@ class FilteredConvolution:
             for point, value in enumerate(self._paired(parts, vector)):
                 T.buffer_store(points, value, [n, y, point, tile, T.ramp(c, 1, lanes)])
 
-        @T.prim_func(s_tir=True, private=True)
-        def core(
-            image: T.Buffer(image.shape, "float32"),
-            points: T.Buffer((conv.batch, sizes.rows, count, sizes.tiles, channels), "float32"),
-        ):
-            for job in T.parallel(conv.batch * sizes.rows):
-                with T.sblock("row"):
-                    v = T.axis.spatial(conv.batch * sizes.rows, job)
-                    n: T.let = v // sizes.rows
-                    y: T.let = v % sizes.rows
-                    T.reads(image[v // sizes.rows, v % sizes.rows, :, :])
-                    T.writes(points[v // sizes.rows, v % sizes.rows, :, :, :])
-                    inputs = T.sblock_alloc_buffer((count, lanes), "float32", scope="local")
-                    parts = T.sblock_alloc_buffer((count, lanes), "float32", scope="local")
-                    for tile in range(sizes.tiles):
-                        x: T.let = part_start(tile, results, conv.output_size[1]) * stride
-                        for part in range(-(-channels // lanes)):
-                            c: T.let = part_start(part, lanes, channels)
-                            for i in T.unroll(count):
-                                for lane in T.vectorized(lanes):
-                                    inputs[i, lane] = image[
-                                        n,
-                                        y,
-                                        x + i * stride + (c + lane) // conv.channels,
-                                        (c + lane) % conv.channels,
-                                    ]
-                            combine(inputs, parts)
-                            store(points, parts, n, y, tile, c)
+        @T.inline
+        def transform_tile(image, points, inputs, parts, n, y, tile):
+            x: T.let = part_start(tile, results, conv.output_size[1]) * stride
+            for part in range(-(-channels // lanes)):
+                c: T.let = part_start(part, lanes, max(lanes, channels))
+                for i in T.unroll(count):
+                    for lane in T.vectorized(lanes):
+                        inputs[i, lane] = image[
+                            n,
+                            y,
+                            x + i * stride + (c + lane) // conv.channels,
+                            (c + lane) % conv.channels,
+                        ]
+                combine(inputs, parts)
+                store(points, parts, n, y, tile, c)
 
-        return core
+        return transform_tile
 
     def _core(self, points: te.Tensor, weights: te.Tensor) -> PrimFunc:
         sizes, conv = self.sizes, self.sizes.conv
@@ -244,7 +277,7 @@ class FilteredConvolution:
                         (columns * vectors, lanes), "float32", scope="local"
                     )
                     products = T.sblock_alloc_buffer((count, columns * vectors, lanes), "float32")
-                    parts = T.sblock_alloc_buffer((count, lanes), "float32", scope="local")
+                    parts = T.sblock_alloc_buffer((count, lanes), "float32")
                     for at, ob in T.grid(sizes.across, sizes.blocks):
                         first: T.let = part_start(at, columns, sizes.tiles)
                         for point in range(count):
