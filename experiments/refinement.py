@@ -3,9 +3,10 @@
     python experiments/refinement.py
     python experiments/refinement.py --tau 5 --setting 0.15 0.15 1875 --setting 0.05 0.05 600
     python experiments/refinement.py --tau 5 --codewords 0.2 600 --codewords 0.02 600
+    python experiments/refinement.py --network small-vgg --tau 5 --setting 0.3 0.3 1875
 
-Trains the network `small` with random subsets and with refined ones of several `start`, `threshold`
-and `last_step`, or with selected codewords of several `temperature` and `last_step`, as long as
+Trains a small network with random subsets and with refined ones of several `start`, `threshold` and
+`last_step`, or with selected codewords of several `temperature` and `last_step`, as long as
 `fashion_mnist.py` does, and prints the accuracy on 6,000 training images that it leaves out: what
 is chosen here is not chosen by the test images.
 """
@@ -15,8 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import click
-from cases import SHAPE, codewords
-from networks import small_resnet
+from cases import NETWORKS, SHAPE, codewords
 
 from tvm_snn.nn import SubBitLayer
 from tvm_snn.nn.subsets import PolicyFactory, RefinedSubset
@@ -40,10 +40,10 @@ def split(data: Data, images: int) -> Data:
 
 
 def accuracy_and_moved(
-    data: Data, policy: str | PolicyFactory, tau: int, epochs: int, seed: int
+    data: Data, network: str, policy: str | PolicyFactory, tau: int, epochs: int, seed: int
 ) -> tuple[float, float, float]:
     """Held-out accuracy and loss, and the share of the subsets' entries that changed."""
-    model = small_resnet(tau, policy, seed=seed, input_shape=SHAPE)
+    model = NETWORKS[network]["factory"](tau, policy, seed=seed, input_shape=SHAPE)
     start_fresh(model)
     layers = [layer for layer in model.modules() if isinstance(layer, SubBitLayer)]
     start = [layer.subset.clone() for layer in layers]
@@ -57,6 +57,7 @@ def accuracy_and_moved(
 
 @click.command(context_settings={"show_default": True})
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where Debian's files are not.")
+@click.option("--network", default="small", type=click.Choice(["small", "small-vgg"]))
 @click.option("--tau", default=3)
 @click.option(
     "settings",
@@ -78,6 +79,7 @@ def accuracy_and_moved(
 @click.option("--seeds", default=1)
 def main(
     data_root: Path | None,
+    network: str,
     tau: int,
     settings: tuple[tuple[float, float, int], ...],
     codeword_settings: tuple[tuple[float, int], ...],
@@ -98,7 +100,7 @@ def main(
         )
     for seed in range(seeds):
         for name, policy in policies.items():
-            accuracy, loss, moved = accuracy_and_moved(data, policy, tau, epochs, seed)
+            accuracy, loss, moved = accuracy_and_moved(data, network, policy, tau, epochs, seed)
             click.echo(f"seed {seed}, {name}: {accuracy:.2%}, loss {loss:.3f}, changed {moved:.1%}")
 
 
