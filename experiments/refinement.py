@@ -11,6 +11,7 @@ Trains a small network with random subsets and with refined ones of several `sta
 is chosen here is not chosen by the test images.
 """
 
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import click
 from cases import NETWORKS, SHAPE, codewords
 
+from tvm_snn import SnnError
 from tvm_snn.nn import SubBitLayer
 from tvm_snn.nn.subsets import PolicyFactory, RefinedSubset
 from tvm_snn.training import Data, Settings, TensorSplit, Training, load_data, start_fresh
@@ -105,4 +107,8 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SnnError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)

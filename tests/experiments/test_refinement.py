@@ -32,6 +32,7 @@ def test_temperatures_of_codewords_are_compared(tmp_path, monkeypatch):
     tiny.write_fashion_mnist(tmp_path, 100, 5)
     monkeypatch.setattr(refinement, "HELD_OUT", 30)
     options = ["--data-root", str(tmp_path), "--images", "64", "--epochs", "2"]
+    options += ["--network", "small-vgg"]
     for setting in ("1e-3 9", "1e-3 0"):
         options += ["--codewords", *setting.split()]
     result = CliRunner().invoke(refinement.main, options)
