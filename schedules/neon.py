@@ -41,10 +41,15 @@ class Neon:
         return self.in_order or not self.wide
 
     def lookup_instructions(self, registers: int) -> int:
-        """Return what a lookup in so many registers takes: a processor's own instructions."""
+        """Return what a lookup in so many registers takes: a processor's own instructions.
+
+        On recent processors that is what whole loops take more with two.
+        """
         if not self.wide:
             return 2
-        return 1 if self.recent or self.in_order else 2 * registers + 1
+        if self.in_order:
+            return 1
+        return registers if self.recent else 2 * registers + 1
 
     def add_neighbours(self, value: Expr, bits: int) -> Expr:
         """Return the sums of neighbouring lanes of `bits` bits, unsigned, twice as wide."""

@@ -43,8 +43,10 @@ _WIDE_LOSS, _NARROW_LOSS = 1.14, 1.5
 _LACKING = 1.1
 """Cycles, for one that is computed, with lines that the first cache lacks even where tables fit:
 fitted to what the bench counts for the Cortex-A72 (`tvm_snn.bench.arm`)."""
-_SEGMENT = 28
-"""Pixels of a segment, at most."""
+_SHORT_LACKING = 1.02
+"""The same for short segments that are parts of a row and have all outputs."""
+_SEGMENTS = 28, 14
+"""Pixels of a segment, at most: usually, and of short ones."""
 
 
 class NeonLookupCore(LookupCore):
@@ -82,8 +84,9 @@ class NeonLookupCore(LookupCore):
                 continue
             for pixels in (4, 2) if blocks * 4 <= most * 2 else (2,):
                 tile = config.get("pixels", pixels)
-                segments = Segments.of(conv, tile, codes, config.get("segment", _SEGMENT))
-                choices.append(cls(conv, table, segments, blocks, neon))
+                for longest in (config["segment"],) if "segment" in config else _SEGMENTS:
+                    segments = Segments.of(conv, tile, codes, longest)
+                    choices.append(cls(conv, table, segments, blocks, neon))
             if "blocks" in config:
                 break
         return min(choices, key=lambda choice: choice.cycles)
@@ -97,7 +100,7 @@ class NeonLookupCore(LookupCore):
         widening, result, code, lacking = (
             (_SLOW_WIDENING, _SLOW_RESULT, _SLOW_CODE, 1.0)
             if slow
-            else (_WIDENING, _RESULT, _CODE, _LACKING)
+            else (_WIDENING, _RESULT, _CODE, _SHORT_LACKING if self._is_short else _LACKING)
         )
         runs = self._run_cycles * -(-table.units // table.run)
         widenings = widening * table.chunks * segments.tile * blocks
@@ -105,6 +108,12 @@ class NeonLookupCore(LookupCore):
         segment = self.parts * segments.tiles * (runs + widenings) + segments.filled * pixel
         rows = scattered_reads(*self._reads, near_bytes(self.neon.recent))
         return conv.batch * conv.groups * segments.count * (lacking * segment + rows + _JOB)
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether all that a segment writes is little: it has all outputs of half a row, say."""
+        segments = self.segments
+        return self.parts == 1 and segments.across > 1 and segments.filled <= min(_SEGMENTS)
 
     @property
     def _reads(self) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ from tests.schedules.kernels import Case, random_data, random_signs
 from tests.tvm_snn.bench.arm.emulation import run
 from tvm_snn.bench.arm.machines import MACHINES
 from tvm_snn.schedules.strategy import STRATEGIES
+from tvm_snn.schedules.subset_lookup import strategy as lookup
 from tvm_snn.target import features_of
 
 pytestmark = [
@@ -98,6 +99,15 @@ def test_lookups_of_images_without_zeros_and_with_a_few(
     sizes = {"channels": channels, "outputs": outputs, "size": size}
     case = layer("int8", "subset_lookup", kernels=kernels, unit=unit, zeros=zeros, **sizes)
     np.testing.assert_array_equal(run(case, MACHINES[cpu]), case.expected())
+
+
+def test_lookups_in_short_segments_that_overlap() -> None:
+    """Rows of 27 pixels and all outputs of a job: segments of 14, the last ones a pixel back."""
+    case = layer("int8", "subset_lookup", unit=2, channels=16, outputs=128, size=27, zeros=0.01)
+    machine = MACHINES["cortex-a72"]
+    core = lookup._core(case.call(*case.parameters()), features_of(machine.target))
+    assert (core.segments.span, core.segments.across, core.segments.filled) == (14, 2, 14)
+    np.testing.assert_array_equal(run(case, machine), case.expected())
 
 
 @pytest.mark.parametrize("channels", [6, 7])

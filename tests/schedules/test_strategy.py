@@ -18,6 +18,7 @@ AVX512 = features_of(parse_target("llvm -mcpu=icelake-server"))
 SKYLAKE = features_of(parse_target("llvm -mcpu=skylake-avx512"))
 AVX2 = features_of(parse_target("llvm -mcpu=haswell"))
 A72 = features_of(parse_target("raspberry-pi-4"))
+A76 = features_of(parse_target("raspberry-pi-5"))
 A53 = features_of(parse_target("raspberry-pi-3"))
 A9 = features_of(parse_target("llvm -mcpu=cortex-a9"))
 
@@ -86,6 +87,8 @@ def test_pairs_are_looked_up_where_the_first_cache_holds_their_table(
     ("features", "unit", "kernels", "channels", "size", "names"),
     [
         pytest.param(A72, 1, 32, 64, 56, ["xnor_popcount", "subset_lookup"], id="a72"),
+        pytest.param(A76, 1, 32, 64, 56, ["xnor_popcount", "subset_lookup"], id="a76, 64@56"),
+        pytest.param(A76, 1, 32, 128, 28, ["subset_lookup", "xnor_popcount"], id="a76, 128@28"),
         # A lookup takes one instruction of its cycles there; on a Cortex-A72 five of two pipes.
         pytest.param(A53, 1, 32, 64, 56, ["subset_lookup", "xnor_popcount"], id="a53, 64@56"),
         pytest.param(A53, 1, 32, 128, 28, ["subset_lookup", "xnor_popcount"], id="a53, 128@28"),

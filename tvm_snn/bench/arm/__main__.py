@@ -16,6 +16,7 @@ from ...version import __version__
 from ..layers_of_resnet18 import Layer, layers_named
 from ..results import read_rows_of, write_results
 from ..table import Table
+from .hot_blocks import hot_block_tables, hot_blocks
 from .inner_loops import loop_rows, loop_table
 from .kernels import KINDS, baselines, ours
 from .machines import MACHINES, Machine
@@ -46,6 +47,12 @@ from .tools import llvm_tool
     is_flag=True,
     help="Loops written by hand, with and without dot products, instead of layers.",
 )
+@click.option(
+    "--hot-blocks",
+    "hot",
+    is_flag=True,
+    help="What the busiest blocks of chosen kernels keep busy, in place of what layers take.",
+)
 @click.option("--resume", is_flag=True, help="Keep what an earlier run of this version counted.")
 @click.option(
     "-o",
@@ -53,13 +60,15 @@ from .tools import llvm_tool
     default="benchmarks/results",
     show_default=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for arm_CPU.json and .md, or those of arm_networks_CPU or arm_inner_loops.",
+    help="Folder for arm_CPU.json and .md, or those of arm_networks_CPU, arm_hot_blocks_CPU "
+    "or arm_inner_loops.",
 )
 def main(
     layers: str,
     cpus: tuple[str, ...],
     networks: str | None,
     loops: bool,
+    hot: bool,
     resume: bool,
     output: Path,
 ) -> None:
@@ -82,6 +91,8 @@ def main(
             if networks is not None:
                 names = networks_named(networks)
                 _show(console, *_count_networks(console, machine, names, output, resume))
+            elif hot:
+                _show(console, *_find_hot_blocks(console, machine, layers_named(layers), output))
             else:
                 chosen = layers_named(layers)
                 _show(console, *_count_layers(console, machine, chosen, output, resume))
@@ -145,6 +156,21 @@ def _count_networks(
             progress.advance(task)
     shown = network_tables(rows)
     return shown, write_results(output, file, _facts(), rows, shown)
+
+
+def _find_hot_blocks(
+    console: Console, machine: Machine, layers: Sequence[Layer], output: Path
+) -> _Results:
+    if machine.modelled_by is None:
+        raise SnnError(f"llvm-mca has no model of the {machine.cpu} that works.")
+    with _progress(console) as progress:
+        rows = [
+            block
+            for layer in progress.track(layers, description="counting")
+            for block in hot_blocks(layer, machine)
+        ]
+    shown = hot_block_tables(rows)
+    return shown[:1], write_results(output, f"arm_hot_blocks_{machine.cpu}", _facts(), rows, shown)
 
 
 def _progress(console: Console) -> Progress:

@@ -21,12 +21,12 @@ from ...ops import OPERATORS
 from ...ops.levels import TOP_LEVEL
 from ...ops.packed_signs import pack
 from ...relay_passes.lower import schedule_kernels
-from ...schedules import LEGALIZATIONS, candidates, subset_gather, xnor_popcount
+from ...schedules import LEGALIZATIONS, Strategy, candidates, subset_gather, xnor_popcount
 from ...schedules.operation import Operation
 from ...schedules.subset_gather.responses import with_known_subset
 from ...target import features_of
 from ..layers_of_resnet18 import Layer
-from .blocks import count
+from .blocks import Counts, count
 from .emulate import compile_program, link
 from .machines import Machine
 from .model import Estimate, estimate
@@ -94,17 +94,36 @@ def ours(layer: Layer, kind: Kind, machine: Machine) -> Iterator[Counted]:
 
     Raises VerificationError when one of them gives a wrong result.
     """
-    problem = _problem(layer, kind)
-    able = candidates(problem.call(subset_gather.NAME), features_of(machine.target))
+    able = _able(layer, kind, machine)
     for strategy in able:
         # A dense convolution of signs in float32 is nobody's choice, and takes long to emulate.
         if strategy.name == FLOAT and kind.bits < FLOAT_BITS:
             continue
-        # Decoded when a network is loaded, all weights are for the same kernel.
-        same = strategy.name in (FLOAT, xnor_popcount.NAME)
-        computed = Kind("", kind.bits, None) if same else kind
-        taken = _count(layer, computed, strategy.name, machine)
+        taken = _estimate(layer, _computed(kind, strategy.name), strategy.name, machine)
         yield Counted(kind.name, strategy.name, strategy is able[0], taken)
+
+
+def count_chosen(layer: Layer, kind: Kind, machine: Machine) -> tuple[str, Counts]:
+    """Return the strategy that a compiled network gets for a layer, and what it does.
+
+    Raises VerificationError when it gives a wrong result.
+    """
+    strategy = _able(layer, kind, machine)[0].name
+    return strategy, _count(layer, _computed(kind, strategy), strategy, machine)
+
+
+def _able(layer: Layer, kind: Kind, machine: Machine) -> list[Strategy]:
+    """Return the strategies that can compute a layer, the one that is chosen first."""
+    call = _problem(layer, kind).call(subset_gather.NAME)
+    return candidates(call, features_of(machine.target))
+
+
+def _computed(kind: Kind, strategy: str) -> Kind:
+    """Return what a strategy computes.
+
+    Decoded when a network is loaded, all weights are for the same kernel.
+    """
+    return Kind("", kind.bits, None) if strategy in (FLOAT, xnor_popcount.NAME) else kind
 
 
 @dataclass(frozen=True)
@@ -185,7 +204,11 @@ def _parameters(operands: list[NDArray]) -> list[relax.Var]:
 
 
 @cache
-def _count(layer: Layer, kind: Kind, strategy: str, machine: Machine) -> Estimate:
+def _estimate(layer: Layer, kind: Kind, strategy: str, machine: Machine) -> Estimate:
+    return estimate(machine, _count(layer, kind, strategy, machine))
+
+
+def _count(layer: Layer, kind: Kind, strategy: str, machine: Machine) -> Counts:
     """Compile a layer followed by its factors, run it, and count what it takes.
 
     Raises VerificationError when the result is wrong.
@@ -218,4 +241,4 @@ def _count(layer: Layer, kind: Kind, strategy: str, machine: Machine) -> Estimat
     (result,) = program.read_results(counts.output)
     if not np.allclose(result, problem.expected, rtol=1e-4, atol=1e-3):
         raise VerificationError(f"{strategy} gives a wrong result for {layer.name}.")
-    return estimate(machine, counts)
+    return counts

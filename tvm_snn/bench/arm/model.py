@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import SnnError
 from .blocks import Block, Counts
@@ -83,10 +84,30 @@ def block_cycles(machine: Machine, blocks: Sequence[Block]) -> list[float]:
     return [found[at] for at in range(len(blocks))]
 
 
+def block_pressures(machine: Machine, blocks: Sequence[Block]) -> list[dict[str, float]]:
+    """Return for each block the cycles of a run that each of the processor's pipes works for."""
+    names, regions = _simulate(machine, blocks, _TURNS)
+    return [
+        {
+            names[entry["ResourceIndex"]]: entry["ResourceUsage"]
+            for entry in region["ResourcePressureView"]["ResourcePressureInfo"]
+            # What comes after the instructions is their sum.
+            if entry["InstructionIndex"] == len(block.instructions)
+        }
+        for block, region in zip(blocks, regions, strict=True)
+    ]
+
+
 def _summaries(machine: Machine, blocks: Sequence[Block], turns: int) -> list[Mapping[str, float]]:
-    """Return what llvm-mca says of each block, run so many times."""
+    return [region["SummaryView"] for region in _simulate(machine, blocks, turns)[1]]
+
+
+def _simulate(
+    machine: Machine, blocks: Sequence[Block], turns: int
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the names of pipes, and what llvm-mca says of each block, run so many times."""
     if not blocks:
-        return []
+        return [], []
     text = []
     for at, block in enumerate(blocks):
         lines = map(_assembly, block.instructions)
@@ -105,10 +126,9 @@ def _summaries(machine: Machine, blocks: Sequence[Block], turns: int) -> list[Ma
     )
     if result.returncode:
         raise SnnError(f"llvm-mca does not take this code: {result.stderr[:2000]}")
-    regions = {
-        region["Name"]: region["SummaryView"] for region in json.loads(result.stdout)["CodeRegions"]
-    }
-    return [regions[f"b{at}"] for at in range(len(blocks))]
+    said = json.loads(result.stdout)
+    regions = {region["Name"]: region for region in said["CodeRegions"]}
+    return said["TargetInfo"]["Resources"], [regions[f"b{at}"] for at in range(len(blocks))]
 
 
 def _assembly(line: str) -> str:
