@@ -40,7 +40,7 @@ _STRIP, _LANES_BYTES = 8, 8 * 1024
 """Pixels of a strip, at most or one tile, and the indices that are read again for each of them."""
 _SEGMENT, _SEGMENT_CODES = 28, 4096
 """Pixels of a segment, at most: few enough for their results to be written while the next ones are
-added up. Where pixels have few codes, segments may be longer."""
+added up. Where pixels have few codes, segments may be longer, if the table is in the cache."""
 _SMALL = 56
 """Pixels of an image that may be one segment, where several would compute some pixels twice."""
 
@@ -80,7 +80,8 @@ class LookupCore:
                 if vectors % blocks or blocks > config.get("blocks", 4):
                     continue
                 for tile in _tiles(table, blocks, config):
-                    most = config.get("segment", max(_SEGMENT, _SEGMENT_CODES // codes))
+                    longest = max(_SEGMENT, _SEGMENT_CODES // codes) if table.cached else _SEGMENT
+                    most = config.get("segment", longest)
                     # Of a row, strips may be finished one by one.
                     lengths = {most, min(most, conv.output_size[1])}
                     if "segment" not in config and prod(conv.output_size) <= _SMALL:

@@ -25,6 +25,8 @@ BYTE = 8
 """Channels of a 1x1 unit that make one code together: a byte of packed signs."""
 _U8_MAX, _NIBBLE_MAX = 255, 15
 _MOST_JOINED = 6
+_CACHE_BYTES = 32 * 1024
+"""Table that the first-level cache holds next to indices, codes and sums."""
 
 
 class Table:
@@ -106,6 +108,11 @@ class Table:
     def piece_bytes(self) -> int:
         """Bytes of the rows of one piece."""
         return self.row_bytes << self.code_bits
+
+    @property
+    def cached(self) -> bool:
+        """Whether the first-level cache holds the table."""
+        return self.pieces * self.piece_bytes <= _CACHE_BYTES
 
     @property
     def steps(self) -> int:

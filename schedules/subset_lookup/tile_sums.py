@@ -22,8 +22,6 @@ from .byte_lookup import NIBBLE_BITS
 from .sign_codes import SignCodes
 from .table import Table
 
-_CACHE_BYTES = 32 * 1024
-"""Table that the first-level cache holds next to indices, codes and sums."""
 _MISS, _LOSS = 0.3, 1.1
 """Cycles that a row takes that is not there, and what loops lose to what a count leaves out."""
 _WIDTH, _LOOP = 6, 3
@@ -62,7 +60,7 @@ class TileSums:
                 shift += 1
             work += entries * table.lookup.shared_instructions + vectors * (1 + shift)
         loads = 2 * rows + self.blocks * table.steps * table.run
-        missing = 0.0 if table.pieces * table.piece_bytes <= _CACHE_BYTES else _MISS * rows
+        missing = 0.0 if table.cached else _MISS * rows
         busy = work / table.lookup.ports
         return max(busy, (work + loads + _LOOP) / _WIDTH) * _LOSS + missing
 
