@@ -10,7 +10,7 @@ from ..table import Table
 from .kernels import FLOAT, FLOAT_BITS, INT8, KINDS, POPCOUNT, Counted
 from .machines import MACHINES, Machine
 from .model import Estimate
-from .networks import FLOAT_FORM, POPCOUNT_FORM, CountedNetwork
+from .networks import FLOAT_FORM, FORMS, POPCOUNT_FORM, CountedNetwork
 
 _NOTE = (
     "Cycles are llvm-mca's, not a board's: its model of the processor times each block of "
@@ -125,7 +125,8 @@ def _network_table(machine: Machine, rows: Sequence[NetworkRow]) -> Table:
         header += ["million cycles", "faster than counting bits", "faster than dense float32"]
     table = Table(f"{_title(machine)}: networks", header, note=_network_note(machine))
     of_form = {(row.network, row.form): row.taken for row in rows}
-    for row in rows:
+    forms = [form.name for form in FORMS]
+    for row in sorted(rows, key=lambda row: (row.network, forms.index(row.form))):
         cells = [f"{row.network}, {row.form}"]
         for what in ("instructions", "cycles")[: 2 if modelled else 1]:
             number = getattr(row.taken, what)

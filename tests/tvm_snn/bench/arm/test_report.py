@@ -60,8 +60,8 @@ def test_networks_stand_next_to_their_forms_with_1_bit_weights() -> None:
         for form, amount in amounts.items()
     ]
     wide, narrow = network_tables(rows)
-    assert wide.rows[2][1:] == ["20.00", "1.50", "4.50", "10.00", "1.50", "4.50"]
-    assert narrow.rows[2][1:] == ["20.00", "1.50", "4.50"]
+    assert wide.rows[1][1:] == ["20.00", "1.50", "4.50", "10.00", "1.50", "4.50"]
+    assert narrow.rows[1][1:] == ["20.00", "1.50", "4.50"]
 
 
 def test_files_hold_every_row(tmp_path: Path) -> None:
