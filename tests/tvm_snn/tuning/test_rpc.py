@@ -158,8 +158,10 @@ def test_two_servers_measure_one_may_fall_silent_and_one_may_die(
     with in_session(farm.servers[0], lambda session: os.kill(session, signal.SIGSTOP)) as stopped:
         measured, failures = tuned(2)
     assert measured == (2,)
+    # Where the machine has other work, an attempt on the other server may take too long as well.
+    assert stopped
     (failure,) = failures
-    assert re.search(r"1 attempt failed: a server with the key 'board' fell silent", failure)
+    assert re.search(r"attempts? failed: a server with the key 'board' fell silent", failure)
     for session in stopped:
         os.kill(session, signal.SIGKILL)
     # The whole board goes: the server and its session.
