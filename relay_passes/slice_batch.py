@@ -29,6 +29,9 @@ from .mutation import emit_named, rebuilt
 WHOLE_BATCH_BYTES = 1 << 20
 """Size of a result, of all images together, up to which it is computed for all of them at once."""
 
+_FUSED = ELEMENTWISE | {"snn.pack_signs"}
+"""Operators that join the kernel which computes what they read."""
+
 BODY = "compute_slice"
 """Name of the function."""
 _PLAN = "slices"
@@ -129,10 +132,9 @@ def _stages(main: relax.Function, apart: Mapping[relax.Expr, bool]) -> dict[rela
     count = 0
     for binding in var_bindings(main):
         if binding.var in apart:
-            name = operator_name(binding.value)
-            count += name not in ELEMENTWISE and name != "snn.pack_signs"
+            fused = operator_name(binding.value) in _FUSED
+            count += not fused
             before = [stage[value] for value in tensors_of(binding.value) if value in stage]
-            fused = name in ELEMENTWISE or name == "snn.pack_signs"
             stage[binding.var] = max(before) if fused else count
     return stage
 
