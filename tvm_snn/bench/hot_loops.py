@@ -26,7 +26,7 @@ from .kernels import FLOAT_DATA, PAIRS_32, PAIRS_64, SINGLE, Kind, chosen_kernel
 from .layers_of_resnet18 import Layer, layers_named
 from .machine import machine
 from .results import write_results
-from .table import Table
+from .table import Table, code_table
 from .targets import HOST, bench_targets
 
 _MODEL = "sapphirerapids"
@@ -207,11 +207,7 @@ def ports_table(loops: Sequence[HotLoop]) -> Table:
 def code_tables(loops: Sequence[HotLoop]) -> list[Table]:
     """Return the instructions of each loop."""
     return [
-        Table(
-            f"{loop.layer}, {loop.kind}, {loop.target}: {loop.strategy}",
-            ["instruction"],
-            [[f"`{line}`"] for line in loop.instructions],
-        )
+        code_table(f"{loop.layer}, {loop.kind}, {loop.target}: {loop.strategy}", loop.instructions)
         for loop in loops
     ]
 

@@ -30,3 +30,8 @@ class Table:
         lines = [f"| {' | '.join(line)} |" for line in (self.header, rule, *self.rows)]
         note = f"\n{self.note}\n" if self.note else ""
         return f"## {self.title}\n\n" + "\n".join(lines) + "\n" + note
+
+
+def code_table(title: str, instructions: Sequence[str]) -> Table:
+    """Return a table of a block of assembly, an instruction a row."""
+    return Table(title, ["instruction"], [[f"`{line}`"] for line in instructions])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..layers_of_resnet18 import Layer
-from ..table import Table
+from ..table import Table, code_table
 from .blocks import Counts
 from .kernels import KINDS, Kind, count_chosen
 from .machines import Machine
@@ -109,11 +109,7 @@ def hot_block_tables(blocks: list[HotBlock]) -> list[Table]:
             ]
         )
     code = [
-        Table(
-            f"{block.layer}, {block.kind}: {block.share:.0%}",
-            ["instruction"],
-            [[f"`{line}`"] for line in block.instructions],
-        )
+        code_table(f"{block.layer}, {block.kind}: {block.share:.0%}", block.instructions)
         for block in blocks
         if len(block.instructions) <= _LONG
     ]
