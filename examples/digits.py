@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -143,8 +144,16 @@ def _run(
         accuracy=float((found.argmax(1) == labels).mean()),
         different=different,
         unexplained=unexplained,
-        torch_ms=_torch_milliseconds(with_fixed_weights(model), data.test_images[:BATCH]),
-        compiled_ms=_compiled_milliseconds(loaded, first_batch),
+        torch_ms=_best_milliseconds(
+            partial(predict, with_fixed_weights(model), data.test_images[:BATCH]),
+            torch.set_num_threads,
+            torch.get_num_threads(),
+        ),
+        compiled_ms=_best_milliseconds(
+            partial(loaded, first_batch),
+            partial(setattr, loaded, "num_threads"),
+            loaded.num_threads,
+        ),
     )
 
 
@@ -183,25 +192,15 @@ def _milliseconds(run: Callable[[], object], repeats: int = 30) -> float:
     return 1e3 * statistics.median(times[2:])
 
 
-def _torch_milliseconds(model: nn.Module, batch: Tensor) -> float:
-    """Median time of a batch at the thread count that suits PyTorch best."""
-    threads = torch.get_num_threads()
+def _best_milliseconds(
+    run: Callable[[], object], use_threads: Callable[[int], object], threads: int
+) -> float:
+    """Median time of a call at one thread or at `threads`, whichever suits it best."""
     times = []
     for count in {1, threads}:
-        torch.set_num_threads(count)
-        times.append(_milliseconds(lambda: predict(model, batch)))
-    torch.set_num_threads(threads)
-    return min(times)
-
-
-def _compiled_milliseconds(network: tvm_snn.Network, batch: NDArray[np.float32]) -> float:
-    """Median time of a batch at the thread count that suits the compiled network best."""
-    threads = network.num_threads
-    times = []
-    for count in {1, threads}:
-        network.num_threads = count
-        times.append(_milliseconds(lambda: network(batch)))
-    network.num_threads = threads
+        use_threads(count)
+        times.append(_milliseconds(run))
+    use_threads(threads)
     return min(times)
 
 
