@@ -4,9 +4,10 @@ A value does if its first axis is the batch's and no operator on the way mixes i
 not known to keep them apart counts as mixing them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from tvm import relax
+from tvm.relax.analysis import free_vars
 
 from ..ops import LAYERS, static_shape
 from .channels_last import ELEMENTWISE
@@ -24,14 +25,9 @@ def image_values(function: relax.Function) -> tuple[int, dict[relax.Expr, bool]]
     batch = _leading(inputs[0]) if inputs else 0
     apart: dict[relax.Expr, bool] = {param: True for param in inputs if _leading(param) == batch}
     for binding in var_bindings(function):
-        if any(value in apart for value in tensors_of(binding.value)):
+        if any(value in apart for value in free_vars(binding.value)):
             apart[binding.var] = _keeps_apart(binding.value, batch, apart)
     return batch, apart
-
-
-def tensors_of(value: relax.Expr) -> Iterator[relax.Var]:
-    """Yield the variables that a value is computed from."""
-    yield from relax.analysis.free_vars(value)
 
 
 def _leading(expr: relax.Expr) -> int:
@@ -47,7 +43,7 @@ def _keeps_apart(value: relax.Expr, batch: int, apart: dict[relax.Expr, bool]) -
     rule = _RULES.get(operator_name(value))
     if rule is None or _leading(value) != batch:
         return False
-    read = [apart.get(var) for var in tensors_of(value)]
+    read = [apart.get(var) for var in free_vars(value)]
     return False not in read and rule(value, lambda expr: apart.get(expr, False))
 
 

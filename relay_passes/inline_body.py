@@ -13,8 +13,8 @@ import numpy as np
 import tvm
 from numpy.typing import NDArray
 from tvm import relax
+from tvm.relax.analysis import free_vars
 
-from .image_values import tensors_of
 from .layers import var_bindings
 from .mutation import emit_named, rebuilt
 from .slice_batch import BODY
@@ -87,7 +87,7 @@ class _Repeater:
         self._builder, self._body = builder, body
         self._sliced = set(body.params[: int(body.attrs["num_input"])])
         for binding in var_bindings(body):
-            if self._sliced.intersection(tensors_of(binding.value)):
+            if self._sliced.intersection(free_vars(binding.value)):
                 self._sliced.add(binding.var)
         bound = {binding.var: binding.value for binding in var_bindings(body)}
         self._results = bound.pop(body.body.body)

@@ -19,10 +19,11 @@ from math import prod
 import numpy as np
 import tvm
 from tvm import relax
+from tvm.relax.analysis import free_vars
 
 from ..ops import static_shape
 from .channels_last import ELEMENTWISE
-from .image_values import image_values, tensors_of
+from .image_values import image_values
 from .layers import operator_name, var_bindings
 from .mutation import emit_named, rebuilt
 
@@ -43,6 +44,9 @@ class Body:
     """The part of a network that is computed for a few images at a time."""
 
     bindings: tuple[relax.VarBinding, ...]
+    before: tuple[relax.VarBinding, ...]
+    """Of the rest of the network what depends on no image."""
+    after: tuple[relax.VarBinding, ...]
     inputs: tuple[relax.Var, ...]
     """Tensors that are cut into slices."""
     shared: tuple[relax.Var, ...]
@@ -111,7 +115,7 @@ def _plan(main: relax.Function) -> tuple[int, int] | None:
     large = [
         (stage[binding.var], _nbytes(value))
         for binding in bindings
-        for value in tensors_of(binding.value)
+        for value in free_vars(binding.value)
         if value in computed
         and stage[value] < stage[binding.var] < mixed
         and _nbytes(value) > WHOLE_BATCH_BYTES
@@ -134,7 +138,7 @@ def _stages(main: relax.Function, apart: Mapping[relax.Expr, bool]) -> dict[rela
         if binding.var in apart:
             fused = operator_name(binding.value) in _FUSED
             count += not fused
-            before = [stage[value] for value in tensors_of(binding.value) if value in stage]
+            before = [stage[value] for value in free_vars(binding.value) if value in stage]
             stage[binding.var] = max(before) if fused else count
     return stage
 
@@ -144,11 +148,14 @@ def _body(main: relax.Function, last: int, size: int) -> Body:
     stage = _stages(main, apart)
     inside = [b for b in var_bindings(main) if b.var in apart and stage[b.var] <= last]
     computed = {binding.var for binding in inside}
-    read = dict.fromkeys(v for b in inside for v in tensors_of(b.value) if v not in computed)
-    outside = [b.value for b in var_bindings(main) if b.var not in computed]
-    wanted = {value for other in (*outside, main.body.body) for value in tensors_of(other)}
+    read = dict.fromkeys(v for b in inside for v in free_vars(b.value) if v not in computed)
+    outside = [b for b in var_bindings(main) if b.var not in computed]
+    readers = (*(binding.value for binding in outside), main.body.body)
+    wanted = {value for reader in readers for value in free_vars(reader)}
     return Body(
         tuple(inside),
+        tuple(binding for binding in outside if binding.var not in apart),
+        tuple(binding for binding in outside if binding.var in apart),
         tuple(value for value in read if value in apart),
         tuple(value for value in read if value not in apart),
         tuple(binding.var for binding in inside if binding.var in wanted),
@@ -179,9 +186,6 @@ def _body_function(builder: relax.BlockBuilder, body: Body) -> tvm.ir.GlobalVar:
 
 def _calling(main: relax.Function, body: Body, function: tvm.ir.GlobalVar) -> relax.Function:
     """Return `main` with calls of the body's function for each slice in place of its bindings."""
-    computed = {binding.var for binding in body.bindings}
-    rest = [b for b in var_bindings(main) if b.var not in computed]
-    independent = _independent(main)
     builder = relax.BlockBuilder()
     known: dict[relax.Expr, relax.Expr] = {}
 
@@ -193,7 +197,7 @@ def _calling(main: relax.Function, body: Body, function: tvm.ir.GlobalVar) -> re
 
     with builder.function("main", list(main.params), dict(main.attrs)):
         with builder.dataflow():
-            keep(binding for binding in rest if binding.var in independent)
+            keep(body.before)
             arguments = [known.get(value, value) for value in body.shared]
             parts = []
             for start in range(0, body.batch, body.slice):
@@ -205,15 +209,9 @@ def _calling(main: relax.Function, body: Body, function: tvm.ir.GlobalVar) -> re
             for place, value in enumerate(body.results):
                 joined = relax.op.concat([relax.TupleGetItem(part, place) for part in parts], 0)
                 known[value] = emit_named(builder, str(value.name), joined, type(value))
-            keep(binding for binding in rest if binding.var not in independent)
+            keep(body.after)
         builder.emit_func_output(rebuilt(main.body.body, known))
     return builder.get()["main"]
-
-
-def _independent(main: relax.Function) -> set[relax.Var]:
-    """Return the variables of `main` that depend on no image."""
-    _, apart = image_values(main)
-    return {binding.var for binding in var_bindings(main) if binding.var not in apart}
 
 
 def _sliced(value: relax.Var, size: int) -> relax.Var:
