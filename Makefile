@@ -3,20 +3,25 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Where qemu is put by `make emulation` when the system has none.
-QEMU := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tvm_snn/emulation/qemu/usr/bin
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/tvm_snn
+# Where `make emulation` and `make tools` put programs that the system lacks.
+FETCHED := $(CACHE)/emulation/qemu/usr/bin:$(CACHE)/tools/bin
 
-.PHONY: demo test check types emulation pynq bench clean
+.PHONY: demo test check types emulation tools pynq bench clean
 
 demo: $(INSTALLED)  ## Train, compile and run sub-bit networks on handwritten digits.
 	$(BIN)/python examples/digits.py
 
-test: check types emulation pynq  ## Everything that has to hold: style, types, tests.
-	@PATH="$(PATH):$(QEMU)" $(BIN)/python -m pytest -n auto --dist worksteal --durations 30
+test: check types emulation tools pynq  ## Everything that has to hold: style, types, tests.
+	@PATH="$(PATH):$(FETCHED)" $(BIN)/python -m pytest -n auto --dist worksteal --durations 30
 
 # Kept between checkouts: qemu, Debian and TVM for ARM are 130 MB.
 emulation: $(INSTALLED)  ## Fetch what the tests for ARM need; without apt they are skipped.
 	$(BIN)/python -m tests.emulation.provision
+
+# Kept between checkouts: 110 MB at most, to download.
+tools: $(INSTALLED)  ## Fetch programs and images that tests take, if the machine lacks them.
+	$(BIN)/python -m tests.tools.provision
 
 # Kept between checkouts: 220 MB.
 pynq: $(INSTALLED)  ## Fetch the package of PYNQ boards, for the test of the FPGA's driver.

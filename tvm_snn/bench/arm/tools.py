@@ -1,5 +1,6 @@
-"""The tools of LLVM that Debian has, the newest version of each."""
+"""The tools of LLVM, the newest version of each that is on the path."""
 
+import os
 import re
 import shutil
 from functools import cache
@@ -10,10 +11,15 @@ from ...errors import SnnError
 
 @cache
 def llvm_tool(name: str) -> str:
-    """Return the path of a tool such as llvm-mca; raises SnnError when there is none."""
-    found = [(_version(path), str(path)) for path in Path("/usr/bin").glob(f"{name}-[0-9]*")]
-    if found:
-        return max(found)[1]
+    """Return the path of a tool such as llvm-mca; raises SnnError when there is none.
+
+    Debian names each version's tools after it, such as llvm-mca-19.
+    """
+    folders = map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    found = [(_version(path), str(path)) for folder in folders for path in folder.glob(f"{name}-*")]
+    version, newest = max(found, default=(0, ""))
+    if version:
+        return newest
     plain = shutil.which(name)
     if plain is None:
         raise SnnError(f"There is no {name}. Install it: apt install llvm.")

@@ -1,12 +1,11 @@
 """What qemu's plugins count, against programs whose instructions and lines are known."""
 
-import shutil
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.tvm_snn.bench.arm.needs import needs_counting
 from tvm_snn.bench.arm import blocks
 from tvm_snn.bench.arm.blocks import Counts, count
 from tvm_snn.bench.arm.emulate import compile_program
@@ -15,11 +14,7 @@ from tvm_snn.schedules.near_cache import LINE_BYTES
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not all(map(shutil.which, ("qemu-aarch64", "llvm-objdump", "gcc")))
-        or find_spec("ziglang") is None,
-        reason="needs the packages qemu-user, llvm and gcc",
-    ),
+    needs_counting,
 ]
 KB = 1024
 PROGRAM = """

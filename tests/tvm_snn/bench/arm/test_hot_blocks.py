@@ -1,16 +1,15 @@
 """The busiest blocks of a kernel, and the pipes they keep busy."""
 
-import shutil
-
 import pytest
 
+from tests.tvm_snn.bench.arm.needs import needs_llvm
 from tvm_snn.bench.arm import hot_blocks
 from tvm_snn.bench.arm.blocks import Block, Counts
 from tvm_snn.bench.arm.kernels import KINDS, POPCOUNT
 from tvm_snn.bench.arm.machines import MACHINES
 from tvm_snn.bench.layers_of_resnet18 import LAYERS
 
-pytestmark = pytest.mark.skipif(not shutil.which("llvm-mca"), reason="needs the package llvm")
+pytestmark = needs_llvm
 ADDITIONS = tuple(f"fadd v{lane}.4s, v{lane}.4s, v30.4s" for lane in range(12))
 LOADS = ("ldr q0, [x1]", "ldr q1, [x2]")
 

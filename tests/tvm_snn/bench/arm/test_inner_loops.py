@@ -1,12 +1,11 @@
 """Inner loops side by side: why kernels do without dot products of bytes."""
 
-import shutil
-
 import pytest
 
+from tests.tvm_snn.bench.arm.needs import needs_llvm
 from tvm_snn.bench.arm.inner_loops import LoopRow, inner_loops, loop_rows, loop_table
 
-pytestmark = pytest.mark.skipif(not shutil.which("llvm-mca"), reason="needs the package llvm")
+pytestmark = needs_llvm
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """Kernels for ARM and those written by hand: exact, counted and modelled."""
 
-import shutil
-from importlib.util import find_spec
-
 import pytest
 
+from tests.tvm_snn.bench.arm.needs import needs_counting
 from tvm_snn.bench.arm import kernels
 from tvm_snn.bench.arm.blocks import Counts
 from tvm_snn.bench.arm.kernels import INT8, KINDS, POPCOUNT, baselines, ours
@@ -12,13 +10,9 @@ from tvm_snn.bench.arm.machines import MACHINES, Machine
 from tvm_snn.bench.arm.model import Estimate, estimate
 from tvm_snn.bench.layers_of_resnet18 import Layer
 
-TOOLS = "qemu-aarch64", "llvm-mca", "llvm-objdump", "gcc"
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not all(map(shutil.which, TOOLS)) or find_spec("ziglang") is None,
-        reason="needs the packages qemu-user, llvm and gcc",
-    ),
+    needs_counting,
 ]
 LAYER = Layer(64, 128, 7, 1, 1)
 

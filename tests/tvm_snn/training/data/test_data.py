@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.tools.provision import fashion_mnist
 from tests.tvm_snn.training import tiny
 from tvm_snn.errors import DataError
 from tvm_snn.training.data import DatasetSplit, TensorSplit, load_data
 from tvm_snn.training.data.augment import crop_and_flip
-from tvm_snn.training.data.fashion_mnist import DEFAULT_FOLDER
 
 
 def seeded(seed):
@@ -30,9 +30,9 @@ def test_fashion_mnist_files_are_read(tmp_path):
     assert not torch.equal(*(data.train.batch([1], seeded(s))[0] for s in (0, 1)))
 
 
-@pytest.mark.skipif(not DEFAULT_FOLDER.is_dir(), reason="dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(fashion_mnist() is None, reason="needs the package dataset-fashion-mnist")
 def test_the_real_fashion_mnist_is_read():
-    data = load_data("fashion-mnist")
+    data = load_data("fashion-mnist", fashion_mnist())
     assert (len(data.train), len(data.test)) == (60000, 10000)
     assert data.train.labels.bincount().tolist() == [6000] * 10
     values = data.train.images.float() / 255
