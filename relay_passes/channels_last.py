@@ -269,6 +269,15 @@ def _strided_slice(turner: _Turner, call: relax.Call) -> relax.Call | None:
     )
 
 
+def _take(turner: _Turner, call: relax.Call) -> relax.Call | None:
+    data, indices = call.args
+    attrs = call.attrs
+    if not turner.has_last(data) or attrs.axis is None or indices.ty.ndim != 1:
+        return None
+    axis = TO_LAST.index(int(attrs.axis) % 4)
+    return relax.op.take(turner.last(data), turner.visit_expr(indices), axis, str(attrs.mode))
+
+
 def _numbers(values: Sequence[int]) -> list[relax.Expr]:
     return [tvm.tirx.IntImm("int64", value) for value in values]
 
@@ -293,5 +302,6 @@ _TURNS: dict[str, _Turn] = {
     "relax.nn.pad": _pad,
     "relax.reshape": _reshape,
     "relax.strided_slice": _strided_slice,
+    "relax.take": _take,
 }
 """How each operator that knows channels-last images is turned."""

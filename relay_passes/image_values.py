@@ -6,6 +6,7 @@ not known to keep them apart counts as mixing them.
 
 from collections.abc import Callable
 
+import tvm
 from tvm import relax
 from tvm.relax.analysis import free_vars
 
@@ -103,6 +104,10 @@ def _strided_slice(call: relax.Call, _is_images: _IsImages) -> bool:
     return all(int(axis.value) % dims != 0 for axis in call.args[1].fields)
 
 
+def _take(call: relax.Call, is_images: _IsImages) -> bool:
+    return isinstance(call.args[1], tvm.ir.GenericConst) and _one_axis(call, is_images)
+
+
 def _pad(call: relax.Call, _is_images: _IsImages) -> bool:
     return [int(width) for width in call.attrs.pad_width[:2]] == [0, 0]
 
@@ -127,6 +132,7 @@ _RULES: dict[str, _Rule] = {
     "relax.permute_dims": _permute_dims,
     "relax.reshape": _reshape,
     "relax.strided_slice": _strided_slice,
+    "relax.take": _take,
     "snn.pack_signs": _first_operand,
 }
 """When each operator that may keep images apart does so."""

@@ -139,6 +139,12 @@ def _slice_and_pad(builder, y):
     return builder.emit(relax.op.nn.pad(y, [0, 0, 1, 2, 0, 1, 3, 0]))
 
 
+def _pick(builder, y):
+    channels = relax.const(np.array([4, 0, 0, 2]))
+    y = builder.emit(relax.op.take(y, channels, 1, mode="clip"))
+    return builder.emit(relax.op.take(y, relax.const(np.array([5, 1])), -1, mode="clip"))
+
+
 def _join(builder, y):
     both = builder.emit(relax.op.concat([y, builder.emit(relax.op.negative(y))], 1))
     return builder.emit(relax.op.concat([both, both], -1))
@@ -172,7 +178,7 @@ def _flatten_pixels(builder, y):
 
 @pytest.mark.parametrize(
     "body",
-    [_slice_and_pad, _join, _reduce, _columns, _select, _flatten, _flatten_pixels],
+    [_slice_and_pad, _pick, _join, _reduce, _columns, _select, _flatten, _flatten_pixels],
 )
 def test_the_meaning_stays(body) -> None:
     def before(builder, x):
