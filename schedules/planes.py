@@ -40,6 +40,17 @@ class Convolution:
         return self.geometry.output_size(self.height, self.width, self.kernel)
 
     @property
+    def reach(self) -> tuple[int, int]:
+        """Height and width of the image with its border, as far as taps reach."""
+        geometry = self.geometry
+        sizes = zip(self.output_size, geometry.strides, self.kernel, geometry.dilation, strict=True)
+        rows, columns = (
+            (size - 1) * stride + (kernel - 1) * dilation + 1
+            for size, stride, kernel, dilation in sizes
+        )
+        return rows, columns
+
+    @property
     def taps(self) -> int:
         """Weights of one kernel in one input channel."""
         return self.kernel[0] * self.kernel[1]

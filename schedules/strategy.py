@@ -13,7 +13,7 @@ from tvm import relax
 
 from ..ops import LAYERS
 from ..target import Features
-from . import dense_float, subset_gather, subset_lookup, xnor_popcount
+from . import dense_float, dot_products, subset_gather, subset_lookup, xnor_popcount
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ STRATEGIES: dict[str, Strategy] = {
         module.remark,
         getattr(module, "space", _no_knobs),
     )
-    for module in (subset_lookup, subset_gather, xnor_popcount, dense_float)
+    for module in (subset_lookup, subset_gather, xnor_popcount, dot_products, dense_float)
 }
 
 

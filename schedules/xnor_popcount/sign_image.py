@@ -16,17 +16,6 @@ from ..planes import Convolution
 from .sign_words import SignWords
 
 
-def image_size(conv: Convolution) -> tuple[int, int]:
-    """Return height and width of the image with its border, as far as taps reach."""
-    geometry = conv.geometry
-    sizes = zip(conv.output_size, geometry.strides, conv.kernel, geometry.dilation, strict=True)
-    reach = [
-        (size - 1) * stride + (kernel - 1) * dilation + 1
-        for size, stride, kernel, dilation in sizes
-    ]
-    return reach[0], reach[1]
-
-
 def find_zeros(signs: te.Tensor) -> PrimFunc:
     """Return the core that tells which images have zeros: words that are not 0."""
     batch, _, height, width, words = (int(size) for size in signs.shape)
@@ -53,7 +42,7 @@ def find_zeros(signs: te.Tensor) -> PrimFunc:
 
 def pad(signs: te.Tensor, flags: te.Tensor, conv: Convolution, words: SignWords) -> PrimFunc:
     """Return the core that puts the border around the image and repeats narrow words."""
-    bits, (height, width) = words.bits, image_size(conv)
+    bits, (height, width) = words.bits, conv.reach
     top, left = conv.geometry.padding[:2]
     left = min(left, width)
     columns = min(conv.width, width - left)

@@ -10,11 +10,8 @@ contiguous; a dense layer is the convolution of one pixel.
 
 from math import prod
 
-from tvm import relax, te, tirx
-from tvm.ir import Expr
-from tvm.script import tirx as T
+from tvm import relax, te
 
-from ...ops import ConvGeometry
 from ...ops.levels import LEVELS
 from ...ops.packed_signs import words_of
 from ...target import Features
@@ -24,8 +21,8 @@ from ..decode import binary_weight, weight_shape
 from ..emit import emit_kernel, emit_packing
 from ..near_cache import LINE_CYCLES
 from ..neon import neon_of
+from ..nhwc import as_convolution, as_kernels, rows_as_image, write_image, write_rows
 from ..pack_signs import pack_stage
-from ..planes import Convolution, convolution_of
 from ..shapes import shape_of
 from .core import PopcountCore
 from .sign_words import SignWords, pack_weights
@@ -33,7 +30,6 @@ from .sign_words import SignWords, pack_weights
 NAME = "xnor_popcount"
 _LONG = 24
 """Words of a kernel that make it long."""
-_POINT = (1, 1)
 
 
 def obstacle(call: relax.Call, _features: Features) -> str | None:
@@ -117,18 +113,14 @@ def legalize(bb: relax.BlockBuilder, call: relax.Call, features: Features) -> re
 
     def compute(data: te.Tensor, packed: te.Tensor, starts: te.Tensor) -> te.Tensor:
         if dense:
-            rows = pack_stage(_rows(data), 1, "NHWC", features)
-            return _write_rows(core, core.compute(rows, packed, starts), data.shape[:-1])
+            rows = pack_stage(rows_as_image(data), 1, "NHWC", features)
+            flat = core.compute(rows, packed, starts)
+            return write_rows(flat, data.shape[:-1], core.conv.outputs)
         layout = core.conv.geometry.data_layout
         signs = data if packed_data else pack_stage(data, groups, layout, features)
-        return _write_image(core, core.compute(signs, packed, starts))
+        return write_image(core.compute(signs, packed, starts), core.conv, core.filled)
 
     return emit_kernel(bb, NAME, compute, call.args[0], packed, starts)
-
-
-def as_kernels(weight: te.Tensor) -> te.Tensor:
-    """Return the weights of a dense layer (O, I) as kernels (O, I, 1, 1)."""
-    return te.compute((*weight.shape, *_POINT), lambda o, i, _y, _x: weight[o, i], "as_kernels")
 
 
 def _is_packed(call: relax.Call) -> bool:
@@ -136,13 +128,7 @@ def _is_packed(call: relax.Call) -> bool:
 
 
 def _core(call: relax.Call, features: Features) -> PopcountCore:
-    shape, config = weight_shape(call), config_of(call)
-    if len(shape) == 2:
-        pixels = prod(shape_of(call.args[0])[:-1])
-        geometry = ConvGeometry(data_layout="NHWC")
-        conv = Convolution(1, 1, shape[1], shape[0], 1, pixels, _POINT, geometry)
-    else:
-        conv = convolution_of(call, shape[0], (shape[2], shape[3]))
+    conv, config = as_convolution(call), config_of(call)
     # 32 registers hold the sums of 5 pixels and 4 vectors, whose results are narrow; where there
     # is more to count than to write, tiles with more pixels for 2 vectors are faster.
     long = features.vector_bits == 512 and conv.taps * words_of(conv.channels) >= _LONG
@@ -155,52 +141,3 @@ def _core(call: relax.Call, features: Features) -> PopcountCore:
         usual = neon.registers // 2 // vectors
     pixels = config.get("pixels", usual)
     return PopcountCore(NAME, conv, words, pixels)
-
-
-def _write_image(core: PopcountCore, flat: te.Tensor) -> te.Tensor:
-    """Stage that brings results (N, H, W, groups * filled outputs) into the data layout."""
-    conv, filled = core.conv, core.filled
-    height, width = conv.output_size
-    shape = conv.geometry.in_layout(conv.batch, conv.groups * conv.outputs, height, width)
-
-    def result(n: Expr, y: Expr, x: Expr, o: Expr) -> Expr:
-        at = o if filled == conv.outputs else o // conv.outputs * filled + o % conv.outputs
-        return flat[n, y, x, at].astype("int32")
-
-    channels_first = conv.geometry.data_layout == "NCHW"
-    return te.compute(
-        _sizes(shape),
-        (lambda n, o, y, x: result(n, y, x, o)) if channels_first else result,
-        name="image",
-    )
-
-
-def _rows(data: te.Tensor) -> te.Tensor:
-    """Stage that makes an image (1, 1, rows, I) of the data (..., I) of a dense layer."""
-    leading = [int(size) for size in data.shape[:-1]]
-
-    def value(_n: Expr, _y: Expr, row: Expr, i: Expr) -> Expr:
-        index: list[Expr] = []
-        for size in reversed(leading):
-            index.insert(0, row % size)
-            row = row // size
-        return data(*index, i)
-
-    return te.compute((1, 1, prod(leading), data.shape[-1]), value, name="rows")
-
-
-def _write_rows(core: PopcountCore, flat: te.Tensor, leading: list[Expr]) -> te.Tensor:
-    """Stage that brings results (1, 1, rows, filled outputs) into the form (..., O)."""
-    sizes = [int(size) for size in leading]
-
-    def result(*index: Expr) -> Expr:
-        row: Expr = T.int32(0)
-        for position, size in zip(index[:-1], sizes, strict=True):
-            row = row * size + position
-        return flat[0, 0, row, index[-1]].astype("int32")
-
-    return te.compute(_sizes((*sizes, core.conv.outputs)), result, name="rows_of_results")
-
-
-def _sizes(shape: tuple[int, ...]) -> list[Expr]:
-    return [tirx.IntImm("int64", size) for size in shape]

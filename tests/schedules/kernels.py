@@ -92,6 +92,31 @@ def _lower(cases: Sequence[Case], target: Target, epilogue: Any) -> tvm.IRModule
                     result = epilogue(builder, result)
                 output = builder.emit_output(result)
             builder.emit_func_output(output)
+    return _scheduled(builder, target)
+
+
+def lower_together(cases: Sequence[Case], target: Target) -> tvm.IRModule:
+    """The scheduled module of some calls as one function: all data, then the weights of each."""
+    builder = relax.BlockBuilder()
+    calls = [case.parameters() for case in cases]
+    for number, parameters in enumerate(calls):
+        calls[number] = [
+            relax.Var(f"{parameter.name}_{number}", parameter.ty) for parameter in parameters
+        ]
+    ordered = [data for data, *_ in calls] + [each for _, *weights in calls for each in weights]
+    with builder.function("main", ordered, {"num_input": len(cases)}):
+        with builder.dataflow():
+            results = [
+                builder.emit(case.call(*parameters))
+                for case, parameters in zip(cases, calls, strict=True)
+            ]
+            output = builder.emit_output(relax.Tuple(results))
+        builder.emit_func_output(output)
+    return _scheduled(builder, target)
+
+
+def _scheduled(builder: relax.BlockBuilder, target: Target) -> tvm.IRModule:
+    """What a builder has made, lowered to kernels."""
     passes = [
         relax.transform.LegalizeOps(LEGALIZATIONS),
         relax.transform.LiftTransformParams(),

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from tvm import relax
+from tvm.target import Target
 
 from tests.schedules.kernels import Case, lower, random_data, random_signs
 from tests.schedules.test_pack_signs import sources
@@ -32,9 +33,9 @@ def layer(strategy: str, kernels: int, unit: int, *, packed: bool = True) -> Cas
     return Case("snn.subset_conv2d", operands, {**ATTRS, "strategy": strategy})
 
 
-def inner_loops(case: Case) -> list[list[str]]:
+def inner_loops(case: Case, target: Target = A72) -> list[list[str]]:
     """Loops of one block of instructions."""
-    executable = relax.build(lower(case, A72), A72)
+    executable = relax.build(lower(case, target), target)
     text = re.sub(r"^\s*//.*\n", "", "\n".join(sources(executable.mod)), flags=re.MULTILINE)
     pattern = re.compile(r"^(\.L\w+):.*\n((?:(?!\.L\w+:).*\n)*?)\s+b\.\w+\s+\1$", re.MULTILINE)
     return [match.group(2).splitlines() for match in pattern.finditer(text)]

@@ -151,7 +151,10 @@ def test_obstacles_to_a_lookup(described: Case, features: Features, message: str
 @pytest.mark.parametrize(
     ("strategy", "message"),
     [
-        ("lookup", "known are subset_lookup, subset_gather, xnor_popcount, decoded_dense"),
+        (
+            "lookup",
+            "known are subset_lookup, subset_gather, xnor_popcount, dot_products, decoded_dense",
+        ),
         ("xnor_popcount", "cannot compute a snn.subset_conv2d: activations are not signs"),
     ],
 )

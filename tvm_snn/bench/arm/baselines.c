@@ -4,7 +4,8 @@
 // up as late as they may be (uadalp), for a tile of 4 pixels x 8 outputs in registers. A pixel's
 // words are stored twice over, so that a load fills a register with one.
 // Otherwise int8: products of 2 x 8 bytes in 16 bits, added up in pairs to 32 bits (smull, smlal,
-// sadalp), or sdot where there is one, for a tile of 4 pixels x 4 outputs.
+// sadalp), or sdot where there is one, for a tile of 4 pixels x 4 outputs; or smmla where there are
+// products of matrices, for a tile of 8 x 8.
 // Results are multiplied by a factor of their output channel, as float32.
 #include <arm_neon.h>
 #include <stdint.h>
@@ -14,7 +15,12 @@
 
 enum {
   CHANNELS = LAYER_CHANNELS, OUTPUTS = LAYER_OUTPUTS, SIZE = LAYER_SIZE, STRIDE = LAYER_STRIDE,
-  RESULT = SIZE / STRIDE, FRAMED = SIZE + 2, TAPS = 9, TILE = 4
+  RESULT = SIZE / STRIDE, FRAMED = SIZE + 2, TAPS = 9,
+#if defined(__ARM_FEATURE_MATMUL_INT8) && !defined(POPCOUNT)
+  TILE = 8
+#else
+  TILE = 4
+#endif
 };
 #define INLINE static inline __attribute__((always_inline))
 
@@ -121,10 +127,65 @@ static void run(void) {
 
 #else
 
-enum { BLOCK = 4, LANES = 16, PARTS = 3 * CHANNELS / LANES };
+enum { BLOCK = TILE, LANES = 16, PARTS = 3 * CHANNELS / LANES };
 
 static int8_t image[SIZE][SIZE][CHANNELS], framed[FRAMED][FRAMED][CHANNELS];
 static int8_t weights[OUTPUTS][TAPS][CHANNELS], packed[OUTPUTS / BLOCK][3][PARTS][BLOCK][LANES];
+
+#ifdef __ARM_FEATURE_MATMUL_INT8
+
+enum { HALF = LANES / 2 };
+
+static void prepare(void) {
+  take(image, sizeof image), take(weights, sizeof weights), take(scale, sizeof scale);
+  // Of two outputs, the first halves of 16 channels, then the second ones.
+  for (int o = 0; o < OUTPUTS; ++o)
+    for (int i = 0; i < 3; ++i)
+      for (int part = 0; part < PARTS; ++part)
+        for (int half = 0; half < 2; ++half)
+          memcpy(packed[o / BLOCK][i][part][o % BLOCK / 2 * 2 + half] + o % 2 * HALF,
+                 weights[o][3 * i] + part * LANES + half * HALF, HALF);
+}
+
+INLINE int32x4_t join(int32x4_t a, int32x4_t b, const int which) {
+  int64x2_t x = vreinterpretq_s64_s32(a), y = vreinterpretq_s64_s32(b);
+  return vreinterpretq_s32_s64(which ? vzip2q_s64(x, y) : vzip1q_s64(x, y));
+}
+
+INLINE void tile(int block, int y, int x, const int pixels) {
+  int32x4_t sums[TILE / 2][BLOCK / 2];
+  const int pairs = (pixels + 1) / 2;
+  for (int p = 0; p < pairs; ++p)
+    for (int o = 0; o < BLOCK / 2; ++o) sums[p][o] = vdupq_n_s32(0);
+  const int8_t *weight = packed[block][0][0][0];
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < 3; ++i) {
+    const int8_t *row = framed[y * STRIDE + i][x * STRIDE];
+#pragma clang loop unroll(disable)
+    for (int part = 0; part < PARTS; ++part, row += LANES, weight += BLOCK * LANES) {
+      int32x4_t values[2][TILE / 2];
+      for (int p = 0; p < pairs; ++p) {
+        const int second = 2 * p + 1 < pixels ? 2 * p + 1 : 2 * p;
+        int32x4_t a = vreinterpretq_s32_s8(vld1q_s8(row + 2 * p * STRIDE * CHANNELS));
+        int32x4_t b = vreinterpretq_s32_s8(vld1q_s8(row + second * STRIDE * CHANNELS));
+        values[0][p] = join(a, b, 0), values[1][p] = join(a, b, 1);
+      }
+      for (int o = 0; o < BLOCK / 2; ++o)
+        for (int half = 0; half < 2; ++half) {
+          int8x16_t w = vld1q_s8(weight + (2 * o + half) * LANES);
+          for (int p = 0; p < pairs; ++p)
+            sums[p][o] = vmmlaq_s32(sums[p][o], vreinterpretq_s8_s32(values[half][p]), w);
+        }
+    }
+  }
+  for (int p = 0; p < pixels; ++p)
+    for (int o = 0; o < BLOCK / 4; ++o) {
+      int32x4_t found = join(sums[p / 2][2 * o], sums[p / 2][2 * o + 1], p % 2);
+      store(found, y * RESULT + x + p, block * BLOCK + 4 * o);
+    }
+}
+
+#else
 
 static void prepare(void) {
   take(image, sizeof image), take(weights, sizeof weights), take(scale, sizeof scale);
@@ -168,6 +229,8 @@ INLINE void tile(int block, int y, int x, const int pixels) {
     store(vpaddq_s32(low, high), y * RESULT + x + p, block * BLOCK);
   }
 }
+
+#endif
 
 static void run(void) {
   for (int y = 0; y < SIZE; ++y) memcpy(framed[y + 1][1], image[y], sizeof image[y]);

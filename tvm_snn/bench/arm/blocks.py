@@ -138,7 +138,7 @@ def _disassemble(machine: Machine, program: Path) -> Iterator[tuple[int, str]]:
     command.append(f"--triple={machine.triple}")
     result = subprocess.run([*command, program], capture_output=True, text=True, check=True)
     for line in result.stdout.splitlines():
-        match = re.match(r"\s*([0-9a-f]+):\s+([^<@/]*)", line)
+        match = re.match(r"\s*([0-9a-f]+):\s+((?:(?!//)[^<@])*)", line)
         if match and match[2].strip():
             yield int(match[1], 16), " ".join(match[2].replace("\t", " ").split())
 

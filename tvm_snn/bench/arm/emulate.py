@@ -70,7 +70,7 @@ def emulate(
     weights. Raises SnnError when there is no qemu, or the program fails or does not end.
     """
     emulator = find_emulator(machine, dynamic=bool(options))
-    command = [emulator, *options, str(program), str(turns)]
+    command = [emulator, *machine.emulator_options, *options, str(program), str(turns)]
     try:
         result = subprocess.run(
             command, input=data, capture_output=True, check=False, timeout=_LONGEST

@@ -21,7 +21,14 @@ from ...ops import OPERATORS
 from ...ops.levels import TOP_LEVEL
 from ...ops.packed_signs import pack
 from ...relay_passes.lower import schedule_kernels
-from ...schedules import LEGALIZATIONS, Strategy, candidates, subset_gather, xnor_popcount
+from ...schedules import (
+    LEGALIZATIONS,
+    Strategy,
+    candidates,
+    dot_products,
+    subset_gather,
+    xnor_popcount,
+)
 from ...schedules.operation import Operation
 from ...schedules.subset_gather.responses import with_known_subset
 from ...target import features_of
@@ -74,6 +81,8 @@ KINDS = (
 )
 FLOAT = "decoded_dense"
 """Strategy that is a dense float32 convolution, whose weights happen to be signs."""
+_DECODING = FLOAT, xnor_popcount.NAME, dot_products.NAME
+"""Strategies that decode indices when a network is loaded."""
 POPCOUNT, INT8 = "popcount by hand", "int8 by hand"
 
 
@@ -123,7 +132,7 @@ def _computed(kind: Kind, strategy: str) -> Kind:
 
     Decoded when a network is loaded, all weights are for the same kernel.
     """
-    return Kind("", kind.bits, None) if strategy in (FLOAT, xnor_popcount.NAME) else kind
+    return Kind("", kind.bits, None) if strategy in _DECODING else kind
 
 
 @dataclass(frozen=True)

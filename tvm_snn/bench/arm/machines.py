@@ -33,6 +33,8 @@ class Machine:
     where it has no model that comes near."""
     in_order: bool = False
     """Whether it starts instructions in the order of the program."""
+    sve_bytes: int = 0
+    """Bytes of a vector of SVE, where it has that: the same code has any length."""
     cache: Cache | None = None
     """The first cache, where it is part of the model."""
 
@@ -55,6 +57,11 @@ class Machine:
         return "qemu-aarch64" if self.wide else "qemu-arm"
 
     @property
+    def emulator_options(self) -> list[str]:
+        """What the emulator is told of the processor."""
+        return ["-cpu", f"max,sve-default-vector-length={self.sve_bytes}"] if self.sve_bytes else []
+
+    @property
     def triple(self) -> str:
         """The triple, as LLVM's tools take it."""
         return "aarch64-linux-gnu" if self.wide else "armv7-unknown-linux-gnueabihf"
@@ -71,6 +78,8 @@ MACHINES: dict[str, Machine] = {
         Machine("cortex-a53", True, "Raspberry Pi 3", in_order=True),
         # LLVM gives the Cortex-A76 the model of the A57; the Neoverse N1 is its server sibling.
         Machine("cortex-a76", True, "Raspberry Pi 5", modelled_by="neoverse-n1"),
+        # No board here has products of matrices.
+        Machine("neoverse-v1", True, "servers such as AWS Graviton3", sve_bytes=32),
         # llvm-mca crashes on LLVM's model of the Cortex-A9, and does not take that of the A7.
         Machine("cortex-a9", False, "PYNQ-Z2", modelled_by=None),
         Machine("cortex-a7", False, "Raspberry Pi 2", modelled_by=None),

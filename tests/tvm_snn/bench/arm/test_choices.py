@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tvm_snn.bench.arm.kernels import KINDS, Kind, _parameters
+from tvm_snn.bench.arm.kernels import FLOAT_BITS, KINDS, Kind, _parameters
 from tvm_snn.bench.arm.machines import MACHINES
 from tvm_snn.bench.arm.report import Row, Taken
 from tvm_snn.bench.layers_of_resnet18 import LAYERS
@@ -16,7 +16,7 @@ from tvm_snn.schedules.subset_gather.responses import with_known_subset
 from tvm_snn.target import Features, features_of
 
 RESULTS = Path(__file__).parents[4] / "benchmarks" / "results"
-LOOKED_UP = {kind.name: kind for kind in KINDS if kind.bits == 1 and kind.kernels is not None}
+SUBSETS = {kind.name: kind for kind in KINDS if kind.bits < FLOAT_BITS and kind.kernels is not None}
 
 
 def chosen(layer: str, kind: Kind, features: Features) -> str:
@@ -38,12 +38,12 @@ def test_the_choice_is_that_of_the_table_and_the_fastest_or_nearly(cpu: str) -> 
     """Within 3 %; where instructions are counted, within 8 %."""
     groups = defaultdict(list)
     for row in read_rows_of(Row.from_data, RESULTS, f"arm_{cpu}", {}):
-        if row.kind in LOOKED_UP:
+        if row.kind in SUBSETS:
             groups[row.layer, row.kind].append(row)
     assert groups
     features = features_of(MACHINES[cpu].target)
     for (layer, kind), rows in groups.items():
-        name = chosen(layer, LOOKED_UP[kind], features)
+        name = chosen(layer, SUBSETS[kind], features)
         (own,) = (row for row in rows if row.way == name)
         assert own.chosen, (layer, kind)
         fastest = min(cost(row.taken) for row in rows)
