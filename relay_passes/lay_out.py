@@ -8,23 +8,26 @@ from .pack_activations import PackActivations
 from .slice_splits import SliceSplits
 from .split_levels import SplitLevels
 
+_SPLIT = SplitLevels()
 LAYOUT: list[tvm.transform.Pass] = [
     MergeBranches(),
     # Slices are turned channels-last, tuples are not.
     SliceSplits(),
     ChannelsLast(),
     # Makes signs of few-bit levels, for packing.
-    SplitLevels(),
+    _SPLIT,
     # Of channels-last images only: the 64 channels of a word lie side by side.
     PackActivations(),
 ]
 """Passes in order. They keep the names of layers."""
 
 
-def lay_out(module: tvm.IRModule) -> tvm.IRModule:
+def lay_out(module: tvm.IRModule, *, split_levels: bool = True) -> tvm.IRModule:
     """Run :data:`LAYOUT`: narrow layers that read one image become one, images channels-last, and
     signs between layers packed words.
 
-    Layers whose strategy is the accelerator's keep int8 signs.
+    Layers whose strategy is the accelerator's keep int8 signs. Without `split_levels`, binary
+    layers read levels as they are.
     """
-    return tvm.transform.Sequential(LAYOUT)(module)
+    passes = [each for each in LAYOUT if split_levels or each is not _SPLIT]
+    return tvm.transform.Sequential(passes)(module)

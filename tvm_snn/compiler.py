@@ -47,9 +47,10 @@ from .relay_passes.rewrite_layers import rewrite_layers
 from .relay_passes.slice_batch import plan_slices
 from .relay_passes.trace_kernels import Kernel
 from .report import Report, make_report
+from .schedules import dot_products
 from .schedules.records import Records, load_records
 from .seeded_inputs import seeded_inputs
-from .target import TargetLike, features_of, parse_target, split_accelerator
+from .target import Features, TargetLike, features_of, parse_target, split_accelerator
 from .target.vta.codegen.tuned import holds_tilings, load_tilings
 from .verification import Verification, verify_network
 
@@ -166,12 +167,14 @@ def detect(model: Any, example_inputs: Sequence[Any] | None = None) -> Detected:
         return Detected(module, tuple(detect_layers(module)))
 
 
-def rewrite(detected: Detected) -> tvm.IRModule:
+def rewrite(detected: Detected, features: Features) -> tvm.IRModule:
     """Make operators of the binary layers that were detected, and lay out the data between them.
 
+    Levels stay what they are where the target multiplies them faster than it counts their bits.
     What is to be computed for slices of the batch is planned; no layer names a strategy yet.
     """
-    module = lay_out(rewrite_layers(detected.layers)(detected.module))
+    split = not dot_products.beats_counting(features)
+    module = lay_out(rewrite_layers(detected.layers)(detected.module), split_levels=split)
     named = name_bindings(frozenset(layer.name for layer in detected.layers))(module)
     return plan_slices(named)
 
@@ -190,11 +193,12 @@ def build(
     `executable` there is no machine code for TVM's run-time library, which a C library has no use
     for.
     """
+    features = features_of(target)
     if offload is None:
-        module, parts = rewrite(detected), None
+        module, parts = rewrite(detected, features), None
     else:
         module, parts = offload.divide(detected.module, detected.layers)
-    choices = choose_strategies(module, features_of(target), records)
+    choices = choose_strategies(module, features, records)
     merged = merged_layers(module, {layer.name for layer in detected.layers})
     lifted = lift_weights(set_strategies(choices)(module))
     called, programs = lifted.module, None

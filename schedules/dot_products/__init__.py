@@ -6,6 +6,6 @@ byte_image      the image with its border, in that order
 core            the kernel: pixels by outputs in registers
 """
 
-from .strategy import NAME, cycles, legalize, obstacle, remark, space
+from .strategy import NAME, beats_counting, cycles, legalize, obstacle, remark, space
 
-__all__ = ["NAME", "cycles", "legalize", "obstacle", "remark", "space"]
+__all__ = ["NAME", "beats_counting", "cycles", "legalize", "obstacle", "remark", "space"]

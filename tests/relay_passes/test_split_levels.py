@@ -8,8 +8,11 @@ from tvm import relax
 from tests.building import module, named, tensor
 from tvm_snn.ops import ConvGeometry, binary_conv2d, subset_conv2d
 from tvm_snn.reference import evaluate
+from tvm_snn.relay_passes.lay_out import lay_out
+from tvm_snn.relay_passes.layers import operator_name
 from tvm_snn.relay_passes.split_levels import SplitLevels
 
+CONV = binary_conv2d.name
 ATTRS = ConvGeometry(padding=(1, 1, 1, 1), data_layout="NHWC").attrs()
 WEIGHTS = [
     relax.const(np.random.default_rng(seed).choice(np.array([-1, 1], np.int8), (5, 16, 3, 3)))
@@ -79,3 +82,15 @@ def test_many_bits_and_sub_bit_layers_stay() -> None:
 
     sub_bit = module([tensor("x", 2, 6, 7, 16, dtype="uint8")], body)
     tvm.ir.assert_structural_equal(SplitLevels()(sub_bit), sub_bit)
+
+
+def test_levels_are_not_split_where_they_are_multiplied_faster() -> None:
+    read = [
+        lay_out(convolutions(3), split_levels=split)["main"].body.blocks[0].bindings
+        for split in (True, False)
+    ]
+    dtypes = [
+        {str(b.value.args[0].ty.dtype) for b in bindings if operator_name(b.value) == CONV}
+        for bindings in read
+    ]
+    assert dtypes == [{"uint64"}, {"uint8"}]

@@ -75,7 +75,8 @@ def prove(detected: Detected, target: Target, records: Sequence[Record], threads
 def used(detected: Detected, target: Target, records: Sequence[Record]) -> list[Record]:
     """Return the records that a network's layers would be compiled by."""
     found, features = Records(records), features_of(target)
-    there = (found.find(task.operation, features) for task in tasks_of(rewrite(detected)))
+    tasks = tasks_of(rewrite(detected, features))
+    there = (found.find(task.operation, features) for task in tasks)
     return [record for record in there if record is not None]
 
 
@@ -86,7 +87,7 @@ def _layers(
     wanted = {record.operation.fingerprint for record in used(detected, target, records)}
     return {
         task.operation.fingerprint: frozenset(task.layers)
-        for task in tasks_of(rewrite(detected))
+        for task in tasks_of(rewrite(detected, features_of(target)))
         if task.operation.fingerprint in wanted
     }
 

@@ -47,7 +47,7 @@ def run(
     """Do what :func:`tvm_snn.tune` says."""
     setting = make_setting(target, records, runner, threads, seed)
     with phase("importing the model"):
-        tasks = tasks_of(rewrite(detect(model, example_inputs)))
+        tasks = tasks_of(rewrite(detect(model, example_inputs), setting.features))
     if not tasks:
         raise TuningError(
             "The model has no binary or sub-bit layer, so there is nothing to tune. "

@@ -19,6 +19,7 @@ from rich.progress import track
 from ..compiler import Detected, detect, rewrite
 from ..schedules.operation import Operation
 from ..schedules.records import SHIPPED, Record, read_records, write_records
+from ..target import Features
 from ..zoo import ZOO, example_inputs
 from .in_network import prove, used
 from .run import make_setting, tune_tasks
@@ -89,13 +90,17 @@ def main(
             console=Console(stderr=True),
         )
     }
-    tasks = merge(task for label, network in zoo.items() for task in _tasks(label, network))
     (folder / _CANDIDATES).mkdir(exist_ok=True)
     for name in targets:
         candidates = folder / _CANDIDATES / f"{name}.json"
         setting = make_setting(_TARGETS[name], candidates, "local", 1, 0)
         if minutes is not None:
             setting = replace(setting, patience=60 * minutes)
+        tasks = merge(
+            task
+            for label, network in zoo.items()
+            for task in _tasks(label, network, setting.features)
+        )
         click.echo(tune_tasks(tasks, setting, trials))
         _ship(zoo, tasks, setting, folder / f"{name}.json")
 
@@ -154,8 +159,8 @@ def _detected(name: str, tau: int, activations: str) -> Detected:
     return detect(model, example_inputs(name))
 
 
-def _tasks(label: str, network: Detected) -> list[Task]:
-    found = tasks_of(rewrite(network))
+def _tasks(label: str, network: Detected, features: Features) -> list[Task]:
+    found = tasks_of(rewrite(network, features))
     return [Task(task.operation, tuple(f"{label} {n}" for n in task.layers)) for task in found]
 
 

@@ -17,14 +17,12 @@ from tvm_snn.tuning.run import make_setting
 from tvm_snn.tuning.tasks import tasks_of
 
 TARGET = parse_target("host")
+HOST = features_of(TARGET)
 FAST, SLOW = (Race((ratio,) * 9, (1.0,) * 9) for ratio in (1.2, 0.9))
 
 
 def record(operation: Operation, strategy: str = "decoded_dense") -> Record:
-    features = features_of(TARGET)
-    return Record(
-        operation, features, strategy, {}, 1.0, "xnor_popcount", 2.0, "host", 1, "", "", {}
-    )
+    return Record(operation, HOST, strategy, {}, 1.0, "xnor_popcount", 2.0, "host", 1, "", "", {})
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +33,7 @@ def detected() -> Detected:
 @pytest.fixture
 def records(detected: Detected) -> list[Record]:
     """One for the first layer, one for the other two, and one for none."""
-    own = [task.operation for task in tasks_of(rewrite(detected))]
+    own = [task.operation for task in tasks_of(rewrite(detected, HOST))]
     return [record(operation) for operation in (*own, subset_conv2d(stride=2))]
 
 
@@ -89,5 +87,5 @@ def test_what_ships_takes_the_place_of_earlier_records(
     write_records(path, [elsewhere, earlier, record(other.operation)])
     setting = make_setting("host", tmp_path / "candidates.json", "local", 1, 0)
     write_records(setting.work, [first])
-    shipped._ship({"small": detected}, tasks_of(rewrite(detected)), setting, path)
+    shipped._ship({"small": detected}, tasks_of(rewrite(detected, HOST)), setting, path)
     assert list(read_records(path)) == [elsewhere, first]

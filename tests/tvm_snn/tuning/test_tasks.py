@@ -8,22 +8,25 @@ from tests.networks.residual import residual_network
 from tests.tvm_snn.tuning.layers import network, subset_conv2d
 from tvm_snn.compiler import detect, rewrite
 from tvm_snn.relay_passes import slice_batch
+from tvm_snn.target import features_of, parse_target
 from tvm_snn.tuning.finals import Final, Race
 from tvm_snn.tuning.result import TunedLayer, TuningResult
 from tvm_snn.tuning.shipped import merge
 from tvm_snn.tuning.space import Point
 from tvm_snn.tuning.tasks import Task, tasks_of
 
+HOST = features_of(parse_target("host"))
+
 
 def test_equal_layers_are_one_task() -> None:
-    tasks = tasks_of(rewrite(detect(*network(3))))
+    tasks = tasks_of(rewrite(detect(*network(3)), HOST))
     assert [len(task.layers) for task in tasks] == [1, 2]
     assert tasks[1].name == f"{tasks[1].layers[0]} (+1)"
 
 
 def test_tasks_are_the_layers_as_they_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slice_batch, "WHOLE_BATCH_BYTES", 0)
-    tasks = tasks_of(rewrite(detect(residual_network())))
+    tasks = tasks_of(rewrite(detect(residual_network()), HOST))
     # Of a batch of two, one image at a time, packed: planes, rows, columns, words.
     assert tasks[0].operation.operands[0] == ("uint64", (1, 2, 8, 8, 1))
 

@@ -177,5 +177,5 @@ def _operation_of(model: Any, inputs: Any) -> Operation:
     from tvm_snn.compiler import detect, rewrite
     from tvm_snn.tuning.tasks import tasks_of
 
-    (task,) = tasks_of(rewrite(detect(model, inputs)))
+    (task,) = tasks_of(rewrite(detect(model, inputs), features_of(parse_target("host"))))
     return task.operation

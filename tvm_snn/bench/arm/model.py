@@ -133,4 +133,4 @@ def _simulate(
 
 def _assembly(line: str) -> str:
     """Return an instruction of a disassembly as an assembler reads it: jumps lead nowhere."""
-    return re.sub(r"(?<!#)\b0x[0-9a-f]+$", ".", line)
+    return re.sub(r"(?<![#-])\b0x[0-9a-f]+$", ".", line)
