@@ -3,6 +3,7 @@
 On 32-bit ARM some of them exist for halves of a register only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tvm import tirx
@@ -50,6 +51,20 @@ class Neon:
         if self.in_order:
             return 1
         return registers if self.recent else 2 * registers + 1
+
+    @property
+    def few_parts(self) -> bool:
+        """Whether sums of floats are limited by how many parts of instructions start in a cycle.
+
+        So it is in LLVM's model of the Cortex-A72: three start, and an addition of four floats has
+        two parts, a store of two registers five (`stp`) or four (`st1`).
+        """
+        return self.wide and not self.recent and not self.in_order
+
+    def store_together(self, place: Expr, values: Sequence[Expr]) -> Expr:
+        """Return the call that stores two or four registers of float32, one after the other."""
+        name = f"llvm.aarch64.neon.st1x{len(values)}.v4f32.p0"
+        return T.call_llvm_intrin("void", name, *values, place)
 
     def add_neighbours(self, value: Expr, bits: int) -> Expr:
         """Return the sums of neighbouring lanes of `bits` bits, unsigned, twice as wide."""

@@ -23,17 +23,22 @@ def band_of(conv: Convolution, rows: int) -> Convolution:
     return replace(conv, batch=1, groups=1, height=height, geometry=inner)
 
 
-def best_band(conv: Convolution, block: int, step: int) -> int:
+def best_band(conv: Convolution, block: int, step: int, moving: float = 0.0) -> int:
     """Return the rows of a band, or 0 where an image is better not cut.
 
     Bands overlap where they do not divide the image evenly. Uncut images are computed in blocks of
-    `block` pixels, bands in blocks and a rest that is a multiple of `step` pixels.
+    `block` pixels, bands in blocks and a rest that is a multiple of `step` pixels. To bring a pixel
+    of the data into planes takes `moving` times as long as to compute one of the result; what two
+    bands read is moved by both.
     """
     height = conv.output_size[0]
-    best, fewest = 0, _MOST_EXTRA * Planes(conv, block).blocks * block
+    uncut = Planes(conv, block)
+    best, fewest = 0, _MOST_EXTRA * uncut.blocks * block + moving * conv.height * conv.width
     for rows in range(1, height):
-        band, bands = Planes(band_of(conv, rows), step), -(-height // rows)
+        inner, bands = band_of(conv, rows), -(-height // rows)
+        band = Planes(inner, step)
         pixels = bands * band.blocks * step
-        if bands >= _FEWEST and band.pixels >= block and pixels < fewest:
-            best, fewest = rows, pixels
+        cost = pixels + moving * bands * inner.height * conv.width
+        if bands >= _FEWEST and band.pixels >= block and cost < fewest:
+            best, fewest = rows, cost
     return best

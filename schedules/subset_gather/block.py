@@ -154,22 +154,30 @@ class GatherBlock:
         conv, lanes, block = self.sizes.conv, self.sizes.lanes, self.sizes.block
         kernels, kw = self.sizes.responses.kernels, conv.kernel[1]
 
-        def vectors_of(v: Expr) -> tuple[Callable[[int], Expr], Callable[[int, Expr], None]]:
+        neon = self.sizes.few_parts
+        Store = Callable[[int, Sequence[Expr]], None]
+
+        def vectors_of(v: Expr) -> tuple[Callable[[int], Expr], Store]:
             def load(t: int) -> Expr:
                 tap = t % conv.taps // kw, t % kw
                 at = channel + t // conv.taps
                 data = self.sizes.planes.load_vector(planes, n, at, q + v * lanes, tap, lanes)
                 return data.astype(f"{self.sizes.elements.response}x{lanes}")
 
-            def store(k: int, response: Expr) -> None:
-                place = T.ramp(first + (v * kernels + k) * lanes, 1, lanes)
-                T.buffer_store(table, response, [place])
+            def store(k: int, responses: Sequence[Expr]) -> None:
+                place = first + (v * kernels + k) * lanes
+                if neon is not None and len(responses) == 2:
+                    T.evaluate(neon.store_together(table.access_ptr("w", offset=place), responses))
+                    return
+                for number, response in enumerate(responses):
+                    T.buffer_store(table, response, [T.ramp(place + number * lanes, 1, lanes)])
 
             return load, store
 
         if self.sizes.responses.known:
             with T.serial(vectors) as v:
-                self.sizes.responses.compute_known(registers, *vectors_of(v))
+                together = 1 if neon is None else 2
+                self.sizes.responses.compute_known(registers, *vectors_of(v), together)
             return
         with T.serial(vectors) as v:
             load, _ = vectors_of(v)
@@ -199,6 +207,7 @@ class GatherBlock:
         lanes = self.sizes.lanes
         own = self.sizes.responses.kernels * lanes
         picks = self.sizes.picks.read([T.bind(word) for word in words], self.sizes.elements.bytes)
+        values = []
         for v in range(vectors):
             place = [o, v, T.ramp(0, 1, lanes)]
             picked = [
@@ -210,4 +219,11 @@ class GatherBlock:
             else:
                 chunk = T.Cast(f"{totals.dtype}x{lanes}", reduce(add, picked))
                 value = totals[tuple(place)] + chunk
-            T.buffer_store(totals, value, place)
+            values.append(value)
+        neon = self.sizes.few_parts
+        if neon is not None and vectors in (2, 4):
+            first = o * self.sizes.vectors * lanes
+            T.evaluate(neon.store_together(totals.access_ptr("rw", offset=first), values))
+            return
+        for v, value in enumerate(values):
+            T.buffer_store(totals, value, [o, v, T.ramp(0, 1, lanes)])

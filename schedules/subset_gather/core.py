@@ -202,16 +202,14 @@ class GatherCore:
                     group: T.let = v // bands % conv.groups
                     y: T.let = T.min(v % bands * rows, height - rows)
                     for part in range(runs):
-                        if part * run < conv.channels:
-                            filler.fill(
-                                (data, planes, squares),
-                                (n, T.int32(0)),
-                                (group * conv.channels + part * run, part * run),
-                                y * stride - top,
-                                conv.height,
-                            )
-                        else:
-                            filler.clear(planes, T.int32(0), part * run)
+                        filler.fill(
+                            (data, planes, squares),
+                            (n, T.int32(0)),
+                            (group * conv.channels + part * run, part * run),
+                            y * stride - top,
+                            conv.height,
+                        )
+                    filler.clear(planes, T.int32(0), 0)
                     add_up((planes, picks, pieces), work, image, (n, group, y))
 
         return core

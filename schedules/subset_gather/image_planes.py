@@ -16,23 +16,28 @@ from .transpose import SCRATCH, SQUARE, transpose_square
 
 @dataclass(frozen=True)
 class ImagePlanes:
-    """How rows of an image become planes; channels of a group are a multiple of 8."""
+    """How rows of an image become planes; its channels of a group are a multiple of 8."""
 
     layout: Planes
     """The planes, of a whole image or of a band of its rows."""
     channels: int
-    """Channels a group that are written, a multiple of 8; those past the data's own are zero."""
+    """Channels a group that are written; those past the data's own are zero."""
 
     @property
     def run(self) -> int:
         """Channels that are moved together: two squares of them are a cache line."""
-        own, line = self.layout.conv.channels, 2 * SQUARE
-        return line if self.channels % line == 0 == own % line else SQUARE
+        line = 2 * SQUARE
+        return line if self.layout.conv.channels % line == 0 else SQUARE
 
     @property
     def runs(self) -> int:
-        """Runs of channels of a group."""
-        return self.channels // self.run
+        """Runs of channels of a group, the data's own."""
+        return self.layout.conv.channels // self.run
+
+    @property
+    def rest(self) -> int:
+        """Channels of a group past the data's own."""
+        return self.channels - self.layout.conv.channels
 
     def fill(
         self,
@@ -70,22 +75,29 @@ class ImagePlanes:
                         with T.Else():
                             self._clear(planes, place, y, (0, layout.pitch))
 
-    def clear(self, planes: tirx.Buffer, n: Expr, channel: Expr) -> None:
-        """Write what sets a run of channels to zero."""
+    def clear(self, planes: tirx.Buffer, n: Expr, group: Expr | int) -> None:
+        """Write what sets the channels of a group past the data's own to zero."""
         layout = self.layout
+        first = group * self.channels + layout.conv.channels
         for a in range(layout.phases[0]):
             for b in range(layout.phases[1]):
                 with T.serial(layout.rows) as y:
-                    self._clear(planes, (n, channel, a, b), y, (0, layout.pitch))
+                    place = n, first, a, b
+                    self._clear(planes, place, y, (0, layout.pitch), self.rest)
 
     @property
     def _padding(self) -> tuple[int, int, int, int]:
         return self.layout.conv.geometry.padding
 
     def _clear(
-        self, planes: tirx.Buffer, place: tuple[Expr, ...], y: Expr, xs: tuple[int, int]
+        self,
+        planes: tirx.Buffer,
+        place: tuple[Expr, ...],
+        y: Expr,
+        xs: tuple[int, int],
+        channels: int | None = None,
     ) -> None:
-        """Write zeros to a part of a row of all planes of a run, in one phase."""
+        """Write zeros to a part of a row of some planes, of a run by default, in one phase."""
         n, plane, a, b = place
         lanes = xs[1] - xs[0]
         if lanes < 1:
@@ -93,7 +105,7 @@ class ImagePlanes:
         zero = tirx.const(0, planes.dtype)
         zeros = T.broadcast(zero, lanes) if lanes > 1 else zero
         columns = T.ramp(xs[0], 1, lanes) if lanes > 1 else xs[0]
-        with T.serial(self.run) as c:
+        with T.serial(self.run if channels is None else channels) as c:
             T.buffer_store(planes, zeros, [n, plane + c, a, b, y, columns])
 
     def _move_row(
@@ -130,12 +142,13 @@ class ImagePlanes:
 def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> PrimFunc:
     """Return the core that brings data (N, H, W, C) into planes, zeros around it.
 
-    The channels of a group are a multiple of 8. `channels` a group are written, a multiple of 8
-    too; those past the data's own are zero.
+    The channels of a group are a multiple of 8. `channels` a group are written; those past the
+    data's own are zero.
     """
     conv, dtype, filler = layout.conv, str(data.dtype), ImagePlanes(layout, channels)
     run, runs, top = filler.run, filler.runs, conv.geometry.padding[0]
-    jobs = conv.batch * conv.groups * runs
+    parts = runs + (filler.rest > 0)
+    jobs = conv.batch * conv.groups * parts
 
     @T.prim_func(s_tir=True, private=True)
     def core(
@@ -148,9 +161,9 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
                 T.reads(whole(data))
                 T.writes(whole(planes))
                 scratch = T.sblock_alloc_buffer(SCRATCH, dtype)
-                n: T.let = v // (conv.groups * runs)
-                group: T.let = v // runs % conv.groups
-                first: T.let = v % runs * run
+                n: T.let = v // (conv.groups * parts)
+                group: T.let = v // parts % conv.groups
+                first: T.let = v % parts * run
                 if first < conv.channels:
                     filler.fill(
                         (data, planes, scratch),
@@ -160,7 +173,7 @@ def planes_of_channels_last(layout: Planes, data: te.Tensor, channels: int) -> P
                         conv.height,
                     )
                 else:
-                    filler.clear(planes, n, group * channels + first)
+                    filler.clear(planes, n, group)
 
     return core
 

@@ -3,6 +3,9 @@
 A gather loads a vector for every pick, and processors load two or three things a cycle, whatever
 their size: a word that holds the picks of eight units leaves these loads to the responses. A pick
 counts in eighths of a vector, because an address takes a register times eight for nothing.
+
+On ARM an address is an addition of its own, which takes a register times a vector's 16 bytes for
+nothing: where loads are few, picks that are bytes of their own save shifts and masks.
 """
 
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 
 _STEP = 8
-"""Bytes that picks count in."""
+"""Bytes that picks of a word that has several count in."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +26,21 @@ class Picks:
     chunk: int
     """Units of a chunk."""
     vector_bytes: int
+    alone: bool = False
+    """Whether a pick is a word of its own, the number of its response."""
 
     @property
     def bits(self) -> int:
         """Bits of a pick."""
+        if self.alone:
+            return 8
         return 8 if (self.kernels - 1) * self.vector_bytes // _STEP < 2**8 else 16
 
     @property
     def word_bits(self) -> int:
         """Bits of a word."""
+        if self.alone:
+            return self.bits
         return 32 if self.chunk * self.bits <= 32 else 64
 
     @property
@@ -44,9 +53,14 @@ class Picks:
         """Words of a chunk."""
         return -(-self.chunk * self.bits // self.word_bits)
 
+    @property
+    def _step(self) -> int:
+        """Bytes that picks count in."""
+        return self.vector_bytes if self.alone else _STEP
+
     def read(self, words: list[Expr], element_bytes: int) -> list[Expr]:
         """Return how many elements after kernel 0 the picked response of each unit lies."""
-        each, scale = self.word_bits // self.bits, _STEP // element_bytes
+        each, scale = self.word_bits // self.bits, self._step // element_bytes
         result = []
         for u in range(self.chunk):
             shift = tirx.const(u % each * self.bits, self.dtype)
@@ -65,7 +79,9 @@ class Picks:
 
         def pick(group: Expr, o: Expr, unit: Expr) -> Expr:
             index = indices[group * own + T.min(o, own - 1), T.min(unit, units - 1)]
-            place = T.Cast(self.dtype, index) * tirx.const(self.vector_bytes // _STEP, self.dtype)
+            place = T.Cast(self.dtype, index) * tirx.const(
+                self.vector_bytes // self._step, self.dtype
+            )
             return T.Select(unit < units, place, tirx.const(0, self.dtype))
 
         def word(group: Expr, ch: Expr, o: Expr, w: Expr) -> Expr:

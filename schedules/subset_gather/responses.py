@@ -9,7 +9,7 @@ as few additions and subtractions (see `shared_sums`).
 Otherwise all sums are stored, and codes, packed when the network is loaded, say which to add.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,24 +93,34 @@ class Responses:
         self,
         registers: tirx.Buffer,
         load: Callable[[int], Expr],
-        store: Callable[[int, Expr], None],
+        store: Callable[[int, Sequence[Expr]], None],
+        together: int = 1,
     ) -> None:
         """Write what computes all responses for a vector of pixels, the subset being known.
 
-        `load(t)` gives the inputs at weight t, `store(k, vector)` takes a response; `registers` is
-        a local buffer (pieces, 4, lanes).
+        `load(t)` gives the inputs at weight t, `store(k, vectors)` takes responses from number k
+        on, `together` of them at most; `registers` is a local buffer (pieces, 4, lanes).
         """
         assert self.known is not None
         lanes = T.ramp(0, 1, int(registers.shape[2]))
-        zero = T.broadcast(tirx.const(0, registers.dtype), int(registers.shape[2]))
+        # Taken off -0.0, a float is negated, by an instruction less busy than a subtraction.
+        nothing = tirx.const(-0.0 if registers.dtype == "float32" else 0, registers.dtype)
+        zero = T.broadcast(nothing, int(registers.shape[2]))
         plan = SharedSums.of(self.known, self.weights)
         for piece, weights in enumerate(plan.pieces):
             inputs = [load(t) for t in weights]
             for which in range(1 << len(inputs) - 1):
                 value = plan.piece_sum(piece, which, inputs)
                 T.buffer_store(registers, value, [piece, which, lanes])
-        for k in range(self.kernels):
-            store(k, plan.response(k, lambda piece, which: registers[piece, which, lanes], zero))
+        for first in range(0, self.kernels, together):
+            last = min(first + together, self.kernels)
+            store(
+                first,
+                [
+                    plan.response(k, lambda piece, which: registers[piece, which, lanes], zero)
+                    for k in range(first, last)
+                ],
+            )
 
     def store_sums(
         self,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ...target import Features
-from ..neon import neon_of
+from ..neon import Neon, neon_of
 from ..planes import Convolution, Planes
 from .bands import band_of, best_band
 from .elements import FLOAT, SIGNS, Elements
@@ -34,6 +34,8 @@ _PICKS_BYTES, _FAR_PICK = 32 * 1024, 1.75
 """Picks that stay near the processor, and cycles to fetch a word of them when they do not."""
 _NEON_CYCLES = {"int8": 1.3, "int16": 1.2, FLOAT: 1.2}
 """The same on ARM, where additions do not read memory; by llvm-mca's model of the Cortex-A72."""
+_NEON_MOVE = 2.0
+"""Cycles on ARM in which an element of the data comes into planes, those for lines among them."""
 _SLOW_CYCLES = {"int8": 2.8, "int16": 2.7, FLOAT: 2.0}
 """The same where instructions are counted; by its model of the Cortex-A53."""
 
@@ -92,7 +94,7 @@ class GatherSizes:
         self.stretch = self._stretch()
         self.stretches = -(-self.chunks // self.stretch)
         bands = self.moves_squares and conv.outputs % SQUARE == 0
-        self.band = best_band(conv, self.block, self.step) if bands else 0
+        self.band = best_band(conv, self.block, self.step, self._moving) if bands else 0
         self.planes = Planes(band_of(conv, self.band) if self.band else conv, self.block)
         jobs = conv.batch * conv.groups * self.planes.blocks
         self.splits = 1 if self.band else min(max(1, _JOBS // jobs), -(-conv.outputs // SQUARE))
@@ -106,7 +108,8 @@ class GatherSizes:
     @property
     def picks(self) -> Picks:
         """How the picks of outputs are kept."""
-        return Picks(self.responses.kernels, self.chunk, self.features.vector_bytes)
+        alone = self.few_parts is not None
+        return Picks(self.responses.kernels, self.chunk, self.features.vector_bytes, alone)
 
     @property
     def filled_units(self) -> int:
@@ -161,11 +164,26 @@ class GatherSizes:
         return _A53_PRICES if neon.in_order else _A72_PRICES
 
     @property
+    def _moving(self) -> float:
+        """What it takes on ARM to bring a pixel into planes, for one of what a result's takes."""
+        if neon_of(self.features) is None:
+            return 0.0
+        instructions = self.conv.outputs + self.responses.instructions
+        result = self._instruction_cycles * instructions * self.units / self.lanes
+        return _NEON_MOVE * self.conv.channels / result
+
+    @property
     def _picks_cycles(self) -> float:
         """Cycles to fetch the picks of a block of signs; floats take longer than they do."""
         words = self.chunks * self.conv.outputs * self.picks.words
         far = words * self.picks.word_bits // 8 > _PICKS_BYTES
         return _FAR_PICK * words if far and self.elements.response == "int8" else 0.0
+
+    @property
+    def few_parts(self) -> Neon | None:
+        """The instructions for kernels whose limit is how many are handed on, else None."""
+        neon = neon_of(self.features)
+        return neon if neon is not None and neon.few_parts and self.elements.is_float else None
 
     @property
     def table(self) -> int:
@@ -214,5 +232,5 @@ class GatherSizes:
         return (
             self.elements.data != SIGNS
             and conv.geometry.data_layout == "NHWC"
-            and self.filled_channels % SQUARE == 0 == conv.channels % SQUARE
+            and conv.channels % SQUARE == 0
         )

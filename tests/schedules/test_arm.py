@@ -9,6 +9,7 @@ from tests.schedules.kernels import Case, random_data, random_signs
 from tests.tvm_snn.bench.arm.emulation import run
 from tvm_snn.bench.arm.machines import MACHINES
 from tvm_snn.schedules.strategy import STRATEGIES
+from tvm_snn.schedules.subset_gather import strategy as gather
 from tvm_snn.schedules.subset_lookup import strategy as lookup
 from tvm_snn.target import features_of
 
@@ -108,6 +109,22 @@ def test_lookups_in_short_segments_that_overlap() -> None:
     core = lookup._core(case.call(*case.parameters()), features_of(machine.target))
     assert (core.segments.span, core.segments.across, core.segments.filled) == (14, 2, 14)
     np.testing.assert_array_equal(run(case, machine), case.expected())
+
+
+def test_levels_in_chunks_that_hang_over() -> None:
+    """Sums of 16 bits hold 14 units of levels of 8 bits: 40 channels are three chunks, and two."""
+    case = layer("uint8", "subset_gather", channels=40, outputs=24, size=14, top=255)
+    np.testing.assert_array_equal(run(case, MACHINES["cortex-a72"]), case.expected())
+
+
+def test_floats_in_bands_whose_last_block_is_narrow() -> None:
+    """Bands of 7 rows are six blocks of 32 pixels and a rest of 24."""
+    case = layer("float32", "subset_gather", kernels=32, channels=16, outputs=24, size=28)
+    machine = MACHINES["cortex-a72"]
+    sizes = gather._sizes(case.call(*case.parameters()), features_of(machine.target))
+    assert sizes.band > 1
+    assert sizes.planes.pixels % sizes.block
+    np.testing.assert_allclose(run(case, machine), case.expected(), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("channels", [6, 7])

@@ -11,6 +11,7 @@ from tests.schedules.kernels import Case, lower, random_data, random_signs
 from tests.schedules.test_pack_signs import sources
 from tvm_snn.ops.packed_signs import pack
 from tvm_snn.schedules import choose
+from tvm_snn.schedules.subset_gather.responses import with_known_subset
 from tvm_snn.target import features_of, parse_target
 
 A72 = parse_target("llvm -mcpu=cortex-a72")
@@ -63,6 +64,25 @@ def test_a_register_of_signs_takes_three_instructions() -> None:
     hot = max(loops, key=lambda loop: count(loop, "cnt"))
     assert count(hot, "cnt") == count(hot, "eor") == 16
     assert not [line for line in hot if "[sp" in line]
+
+
+@pytest.mark.slow
+def test_sums_of_floats_take_few_parts_of_instructions() -> None:
+    """32 additions a turn; a pick is a load and an addition to an address; one store of four."""
+    case = layer("subset_gather", 32, 1, packed=False)
+    subset = case.operands[1]
+    known = with_known_subset(case.call(*case.parameters()), subset).attrs["known_subset"]
+    case = Case(case.operator, case.operands, case.attrs | {"known_subset": known})
+    loops = inner_loops(case)
+    hot = max(loops, key=lambda loop: count(loop, "fadd") * (count(loop, "ldrb") > 0))
+    assert count(hot, "fadd") == 32
+    assert count(hot, "ldrb") + count(hot, "ldurb") == 8
+    assert count(hot, "add") <= 8 + 3
+    assert count(hot, "st1") == 1
+    assert not [line for line in hot if re.search(r"\s(ubfx|lsr|and|stp|str)\s|q\d+, \[sp", line)]
+    responses = max(loops, key=lambda loop: count(loop, "fsub"))
+    assert count(responses, "st1") == 16
+    assert not [line for line in responses if re.search(r"\s(stp|str)\s|\[sp", line)]
 
 
 @pytest.mark.slow

@@ -35,6 +35,11 @@ def test_large_images_are_cut_and_small_ones_are_not() -> None:
     assert best_band(conv_of(56, stride=2), 32, 16) == 7
 
 
+def test_bands_are_high_where_moving_what_two_of_them_read_costs_something() -> None:
+    """A row of 56 pixels is computed whole; a band of 14 moves 16 rows in place of 42."""
+    assert [best_band(conv_of(56), 16, 8, moving) for moving in (0.0, 0.05)] == [1, 14]
+
+
 @pytest.mark.parametrize(
     ("size", "stride", "groups", "padding", "target", "epilogue"),
     [

@@ -36,7 +36,8 @@ def unpacked(picks: Picks, words: NDArray) -> NDArray[np.int64]:
     units = range(picks.chunk)
     mask = words.dtype.type(2**picks.bits - 1)
     taken = [words[..., u // each] >> words.dtype.type(u % each * picks.bits) & mask for u in units]
-    return np.stack(taken, -1).astype(np.int64) * 8
+    step = picks.vector_bytes if picks.alone else 8
+    return np.stack(taken, -1).astype(np.int64) * step
 
 
 @settings(max_examples=12)
@@ -44,15 +45,16 @@ def unpacked(picks: Picks, words: NDArray) -> NDArray[np.int64]:
     kernels=st.sampled_from([1, 5, 32, 64, 256]),
     chunk=st.integers(1, 20),
     vector_bytes=st.sampled_from([16, 32, 64]),
+    alone=st.booleans(),
     groups=st.integers(1, 2),
     units=st.integers(1, 30),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_every_pick_is_found_again(
-    kernels: int, chunk: int, vector_bytes: int, groups: int, units: int, seed: int
+    kernels: int, chunk: int, vector_bytes: int, alone: bool, groups: int, units: int, seed: int
 ) -> None:
     indices = np.random.default_rng(seed).integers(0, kernels, (groups * 3, units)).astype(np.uint8)
-    picks, chunks = Picks(kernels, chunk, vector_bytes), -(-units // chunk)
+    picks, chunks = Picks(kernels, chunk, vector_bytes, alone), -(-units // chunk)
     words = packed(picks, indices, groups, 5, chunks)
     offsets = unpacked(picks, words).transpose(0, 2, 1, 3).reshape(groups, 5, chunks * chunk)
     expected = indices.reshape(groups, 3, units).astype(np.int64) * vector_bytes
