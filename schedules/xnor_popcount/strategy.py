@@ -137,7 +137,9 @@ def _core(call: relax.Call, features: Features) -> PopcountCore:
     words = SignWords.of(conv.channels, conv.taps, conv.outputs, vectors, features)
     usual = 7 if long else 5 if features.vector_bits == 512 else 2
     if neon is not None:
-        # Half of the registers hold sums: more would leave none for words and their counts.
+        # Half of the registers hold sums: more would leave none for words and their counts. Where
+        # instructions start in order, LLVM puts them in one in which even these are spilled.
         usual = neon.registers // 2 // vectors
+        usual -= neon.in_order and usual > 1
     pixels = config.get("pixels", usual)
     return PopcountCore(NAME, conv, words, pixels)
