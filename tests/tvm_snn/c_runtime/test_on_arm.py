@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import tvm
 from numpy.typing import NDArray
+from torch import nn
 
 from tests.compiled import small_inputs, small_module
 from tests.emulation.python import run_capi
@@ -19,6 +21,7 @@ from tvm_snn.artifact import Artifact
 from tvm_snn.c_runtime import CLibrary, export_c
 from tvm_snn.compiler import Detected, detect
 from tvm_snn.link import Library
+from tvm_snn.nn import UniformActivation
 from tvm_snn.reference import evaluate
 from tvm_snn.relay_passes.lower import Lowered
 from tvm_snn.target import parse_target
@@ -26,11 +29,15 @@ from tvm_snn.target import parse_target
 TARGETS = {
     "llvm -mcpu=cortex-a72": programs.aarch64,
     "raspberry-pi-3": programs.aarch64,
+    "raspberry-pi-5": programs.aarch64,
+    "llvm -mcpu=neoverse-v1": programs.aarch64,
     "llvm -mcpu=cortex-a9": programs.armv7,
 }
 CPUS = {
     "llvm -mcpu=cortex-a72": "cortex-a72",
     "raspberry-pi-3": "cortex-a53",
+    "raspberry-pi-5": "cortex-a76",
+    "llvm -mcpu=neoverse-v1": "max",
     "llvm -mcpu=cortex-a9": "cortex-a9",
 }
 pytestmark = pytest.mark.slow
@@ -106,6 +113,26 @@ def test_resnet18_is_bit_exact_on_32_bits(build, tmp_path: Path) -> None:
     image = exact_image(1, 3, 64, 64, seed=1).numpy()
     (found,) = run(artifact, "llvm -mcpu=cortex-a9", [image], tmp_path)
     np.testing.assert_array_equal(found, reference(artifact, [image])[0])
+    assert len(np.unique(found)) > 100
+
+
+@pytest.mark.parametrize(("target", "bits"), [("raspberry-pi-5", 8), ("llvm -mcpu=neoverse-v1", 2)])
+def test_levels_are_multiplied_where_the_target_can(
+    build, target: str, bits: int, tmp_path: Path
+) -> None:
+    """Binary and sub-bit layers; where floats are rounded, they are alike."""
+    generator = torch.Generator().manual_seed(bits)
+    signs = torch.randint(0, 2, (24, 16, 3, 3), generator=generator) * 2.0 - 1
+    kernels = signs[:4, 0][torch.randint(0, 4, (24, 24), generator=generator)]
+    first, second = nn.Conv2d(16, 24, 3, padding=1), nn.Conv2d(24, 24, 3, stride=2)
+    first.weight.data, second.weight.data = signs / 32, kernels / 16
+    model = nn.Sequential(UniformActivation(bits), first, UniformActivation(bits), second)
+    image = torch.rand(1, 16, 9, 11, generator=generator)
+    artifact = build(detect(model.eval(), (image,)), target)
+    assert {row.strategy for row in artifact.report.rows} == {"dot_products"}
+    (found,) = run(artifact, target, [image.numpy()], tmp_path)
+    right = reference(artifact, [image.numpy()])[0]
+    np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-5)
     assert len(np.unique(found)) > 100
 
 

@@ -44,6 +44,8 @@ def test_x86_processors(cpu: str, expected: set[str], tmp_path: Path) -> None:
     [
         ("cortex-a76", "aarch64", "dotprod", True),
         ("cortex-a72", "aarch64", "dotprod", False),
+        ("cortex-a76", "aarch64", "i8mm", False),
+        ("max", "aarch64", "dotprod i8mm", True),
         ("cortex-a72", "aarch64", "neon", True),
         ("cortex-a9", "armv7", "neon vfp3 d32", True),
         ("cortex-a9", "armv7", "vfp4", False),
