@@ -37,7 +37,8 @@ def obstacle(call: relax.Call, features: Features) -> str | None:
 def beats_counting(features: Features) -> bool:
     """Tell whether levels of 2 or 3 bits are multiplied faster than their bits are counted.
 
-    By llvm-mca's models it takes 0.86 of the time with 2 bits on a Cortex-A76, 0.47 with 3.
+    By llvm-mca's model of the Neoverse N1 they are, by more with each bit; small processors, which
+    start instructions in order, take long for products.
     """
     neon = neon_of(features)
     return neon is not None and neon.wide and neon.recent

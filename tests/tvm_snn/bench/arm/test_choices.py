@@ -65,7 +65,7 @@ def test_every_layer_of_the_tables_is_as_far_ahead_as_it_should_be(
 
 @pytest.mark.parametrize("cpu", list(MACHINES))
 def test_the_choice_is_that_of_the_table_and_the_fastest_or_nearly(cpu: str) -> None:
-    """Within 3 %; where instructions are counted, or prices are another processor's, within more."""
+    """Within 3 %; more where instructions are counted, or prices are those of another processor."""
     groups = defaultdict(list)
     for row in read_rows_of(Row.from_data, RESULTS, f"arm_{cpu}", {}):
         if row.kind in SUBSETS:
