@@ -107,11 +107,16 @@ def _small(
     seed: int = 0,
     input_shape: tuple[int, int, int] = (1, 28, 28),  # noqa: ARG001
     width: int = 16,
+    latent: float = 1.0,
 ) -> nn.Module:
-    """A network, called as those of the zoo are; its weights are drawn from `seed`."""
+    """A network, called as those of the zoo are; its weights are drawn from `seed`.
+
+    Latent weights of binarised convolutions start `latent` times as large as usual. A step moves
+    them equally far whatever their size: the smaller they are, the sooner their signs change.
+    """
     layers = count()
 
-    def conv(inputs: int, outputs: int, stride: int, kernels: Kernels) -> nn.Module:
+    def drawn(inputs: int, outputs: int, stride: int, kernels: Kernels) -> nn.Module:
         generator = torch.Generator().manual_seed(1000 * seed + next(layers))
         if kernels.tau is None:
             return BinaryConv2d(inputs, outputs, 3, stride, 1, generator=generator)
@@ -127,6 +132,11 @@ def _small(
             subset_size=subset_size,
             generator=generator,
         )
+
+    def conv(inputs: int, outputs: int, stride: int, kernels: Kernels) -> nn.Module:
+        layer = drawn(inputs, outputs, stride, kernels)
+        layer.weight.data.mul_(latent)
+        return layer
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

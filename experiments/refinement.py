@@ -3,7 +3,8 @@
     python experiments/refinement.py
     python experiments/refinement.py --tau 5 --setting 0.15 0.15 1875 --setting 0.05 0.05 600
     python experiments/refinement.py --tau 5 --codewords 0.2 600 --codewords 0.02 600
-    python experiments/refinement.py --network small-vgg --tau 5 --setting 0.3 0.3 1875
+    python experiments/refinement.py --network small-vgg --common --setting 0.1 0.1 600
+    python experiments/refinement.py --network small-vgg --latent 1 --setting 0.1 0.1 600
 
 Trains a small network with random subsets and with refined ones of several `start`, `threshold` and
 `last_step`, or with selected codewords of several `temperature` and `last_step`, as long as
@@ -15,14 +16,17 @@ import sys
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
 import click
-from cases import NETWORKS, SHAPE, codewords
+import torch
+from cases import Activations, codewords, fresh_network
+from torch import Tensor, nn
 
 from tvm_snn import SnnError
-from tvm_snn.nn import SubBitLayer
+from tvm_snn.nn import BinarizedLayer, SubBitLayer
 from tvm_snn.nn.subsets import PolicyFactory, RefinedSubset
-from tvm_snn.training import Data, Settings, TensorSplit, Training, load_data, start_fresh
+from tvm_snn.training import Data, Settings, TensorSplit, Training, load_data
 
 SETTINGS: tuple[tuple[float, float, int], ...] = (
     (0.3, 0.3, 1875),
@@ -41,25 +45,39 @@ def split(data: Data, images: int) -> Data:
     return Data(train.first(images), train.last_as_test(HELD_OUT), data.classes, data.shape)
 
 
-def accuracy_and_moved(
-    data: Data, network: str, policy: str | PolicyFactory, tau: int, epochs: int, seed: int
-) -> tuple[float, float, float]:
-    """Held-out accuracy and loss, and the share of the subsets' entries that changed."""
-    model = NETWORKS[network]["factory"](tau, policy, seed=seed, input_shape=SHAPE)
-    start_fresh(model)
-    layers = [layer for layer in model.modules() if isinstance(layer, SubBitLayer)]
-    start = [layer.subset.clone() for layer in layers]
+def outcome(model: nn.Module, data: Data, epochs: int, seed: int) -> str:
+    """Train; tell held-out accuracy and loss, and what changed: entries of subsets, and signs.
+
+    Signs are those of latent weights.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, BinarizedLayer)]
+    weights = [layer.weight.detach().sign() for layer in layers]
+    subsets = [layer.subset.clone() for layer in layers if isinstance(layer, SubBitLayer)]
     settings = Settings("paper", epochs, 64, learning_rate=0.1, seed=seed, compiled=True)
     with tempfile.TemporaryDirectory() as folder:
         last = Training(model, data, settings, Path(folder)).run()[-1]
-    pairs = zip(layers, start, strict=True)
-    changed = [float(entry) for layer, old in pairs for entry in (layer.subset != old).flatten()]
-    return last.test_accuracy, last.test_loss, sum(changed) / max(len(changed), 1)
+    signs = changed(weights, [layer.weight.detach().sign() for layer in layers])
+    entries = changed(subsets, [layer.subset for layer in layers if isinstance(layer, SubBitLayer)])
+    return (
+        f"{last.test_accuracy:.2%}, loss {last.test_loss:.3f}, "
+        f"signs changed {signs:.1%}, entries changed {entries:.1%}"
+    )
+
+
+def changed(before: list[Tensor], after: list[Tensor]) -> float:
+    """The share of all elements that differ; 0 where there are none."""
+    if not before:
+        return 0.0
+    return float(
+        torch.cat([(a != b).flatten() for a, b in zip(before, after, strict=True)]).float().mean()
+    )
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where Debian's files are not.")
 @click.option("--network", default="small", type=click.Choice(["small", "small-vgg"]))
+@click.option("--activations", default="W1A1", type=click.Choice(get_args(Activations)))
+@click.option("--latent", type=float, help="Size of latent weights at first, if not the network's.")
 @click.option("--tau", default=3)
 @click.option(
     "settings",
@@ -76,34 +94,47 @@ def accuracy_and_moved(
     multiple=True,
     help="Temperature and last step of selected codewords, in place of refined subsets.",
 )
+@click.option("--centred/--common", default=True, help="Whether the common gradient is left out.")
 @click.option("--images", default=20000)
 @click.option("--epochs", default=6)
 @click.option("--seeds", default=1)
 def main(
     data_root: Path | None,
     network: str,
+    activations: str,
+    latent: float | None,
     tau: int,
     settings: tuple[tuple[float, float, int], ...],
     codeword_settings: tuple[tuple[float, int], ...],
+    centred: bool,
     images: int,
     epochs: int,
     seeds: int,
 ) -> None:
     """Compare settings of refinement on held-out training images."""
     data = split(load_data("fashion-mnist", data_root, augment=False), images)
-    policies: dict[str, str | PolicyFactory] = {"random": "vanilla"}
+    policies: dict[str, str | PolicyFactory | None] = {"1 bit": None, "random": "vanilla"}
     for temperature, last_step in codeword_settings:
         policies[f"codewords at temperature {temperature}, until step {last_step}"] = partial(
             codewords, temperature=temperature, last_step=last_step
         )
     for start, threshold, last_step in () if codeword_settings else settings:
         policies[f"start {start}, threshold {threshold}, until step {last_step}"] = partial(
-            RefinedSubset, period=1, start=start, threshold=threshold, last_step=last_step
+            RefinedSubset,
+            period=1,
+            start=start,
+            threshold=threshold,
+            last_step=last_step,
+            centred=centred,
         )
+    options: dict[str, Any] = {"activations": activations}
+    if latent is not None:
+        options["latent"] = latent
     for seed in range(seeds):
         for name, policy in policies.items():
-            accuracy, loss, moved = accuracy_and_moved(data, network, policy, tau, epochs, seed)
-            click.echo(f"seed {seed}, {name}: {accuracy:.2%}, loss {loss:.3f}, changed {moved:.1%}")
+            kernels = {"tau": None} if policy is None else {"tau": tau, "subset": policy}
+            model = fresh_network(network, seed=seed, **kernels, **options)
+            click.echo(f"seed {seed}, {name}: {outcome(model, data, epochs, seed)}")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from cases import methods
+from cases import cases, methods
 from networks import small_resnet, small_vgg
 
 from tvm_snn.nn import BinarizedLayer, BinaryActivation, SubBitLayer, UniformActivation
+from tvm_snn.nn.subsets import RefinedSubset
 
 
 @pytest.mark.parametrize("network", [small_resnet, small_vgg])
@@ -47,3 +48,14 @@ def test_activations_may_have_more_bits(network, layers, activations, bits):
     assert found == ([bits] * layers if bits == 2 else [])
     signs = [module for module in model.modules() if isinstance(module, BinaryActivation)]
     assert len(signs) == (layers if bits == 1 else 0)
+
+
+@pytest.mark.parametrize(("network", "careful"), [("small", False), ("small-vgg", True)])
+def test_learned_subsets_are_careful_where_there_are_no_shortcuts(network, careful):
+    learned = 0
+    for case in cases((network,), ("W1A1",), (3,), 1):
+        for layer in case.build().modules():
+            if isinstance(layer, SubBitLayer) and isinstance(layer.policy, RefinedSubset):
+                assert (layer.policy.centred, layer.policy.agreed) == (careful, careful)
+                learned += 1
+    assert learned == 5 * (5 if network == "small-vgg" else 6)

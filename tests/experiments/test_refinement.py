@@ -24,8 +24,8 @@ def test_settings_are_compared_on_images_that_are_not_trained_on(tmp_path, monke
     result = CliRunner().invoke(refinement.main, options)
     assert result.exit_code == 0, result.output
     changed = [float(line.split()[-1].rstrip("%")) for line in result.stdout.splitlines()]
-    assert changed[1] > 0
-    assert changed == [0, changed[1], 0, 0]
+    assert changed[2] > 0
+    assert changed == [0, 0, changed[2], 0, 0]
 
 
 def test_temperatures_of_codewords_are_compared(tmp_path, monkeypatch):
@@ -38,5 +38,20 @@ def test_temperatures_of_codewords_are_compared(tmp_path, monkeypatch):
     result = CliRunner().invoke(refinement.main, options)
     assert result.exit_code == 0, result.output
     changed = [float(line.split()[-1].rstrip("%")) for line in result.stdout.splitlines()]
-    assert changed[1] > 0
-    assert changed == [0, changed[1], 0]
+    assert changed[2] > 0
+    assert changed == [0, 0, changed[2], 0]
+
+
+def test_latent_weights_start_as_large_as_was_asked_for(tmp_path, monkeypatch):
+    tiny.write_fashion_mnist(tmp_path, 100, 5)
+    monkeypatch.setattr(refinement, "HELD_OUT", 30)
+    sizes = []
+    monkeypatch.setattr(
+        refinement, "outcome", lambda model, *_: sizes.append(model.blocks[0][1].weight.std())
+    )
+    options = ["--data-root", str(tmp_path), "--network", "small-vgg", "--setting", "1", "1", "9"]
+    for latent in ([], ["--latent", "1"]):
+        result = CliRunner().invoke(refinement.main, [*options, *latent])
+        assert result.exit_code == 0, result.output
+    assert sizes[:3] == [sizes[0]] * 3
+    torch.testing.assert_close(sizes[3:], [size / 0.03 for size in sizes[:3]])

@@ -12,8 +12,9 @@ class NegationClosedSubset(RefinedSubset):
     """K/2 refined kernels and their negatives: kernel k + K/2 is the negative of kernel k.
 
     The response to a negative is the negative response, so that half of the responses have to be
-    computed, or looked up. Learning is that of `RefinedSubset` on K/2 patterns: gradients of a
-    negative count negatively, and a kernel that repeats another or its negative is replaced.
+    computed, or looked up. Learning is that of `RefinedSubset` on K/2 patterns: gradients and
+    weights of a negative count negatively, and a kernel that repeats another or its negative is
+    replaced.
     Raises ModelError when K is odd or a unit has fewer than K patterns.
     """
 
@@ -30,6 +31,10 @@ class NegationClosedSubset(RefinedSubset):
 
     def _spelled_out(self, kernels: Tensor) -> Tensor:
         return torch.cat([kernels, -kernels])
+
+    def _folded(self, votes: Tensor) -> Tensor:
+        kernels, negatives = votes.chunk(2)
+        return kernels - negatives
 
     def _key(self, kernel: list[int]) -> tuple[int, ...]:
         return tuple(entry * kernel[0] for entry in kernel)

@@ -21,6 +21,14 @@ class RefinedSubset(LearnedSubset):
     random one that the subset lacks. Between learning steps the gradient is zero, and only the
     optimiser's momentum moves the patterns.
 
+    Two options, which are ours, keep kernels from being worse than random ones where gradients are
+    large and noisy. With `centred`, kernels learn only in what they differ: what their gradients
+    have in common, and would move all of them towards one another, is taken away,
+    dL/dp[k] = G[k] - (1/K) sum_j G[j], where G[k] is the sum above. With `agreed`, an entry follows
+    only where no majority of the latent weights that use the kernel is against it:
+    m[k] = sign(p[k]) where |p[k]| >= threshold and sign(p[k]) * (sum over the units with index k of
+    sign(W)) >= 0. A gradient tells of small changes; a flip changes all of these weights by 2.
+
     The defaults are those of the authors' code. There a repeated kernel is the one whose latent
     signs repeat, and those behind it move up, leaving their memory behind; here every kernel
     keeps its place.
@@ -39,6 +47,8 @@ class RefinedSubset(LearnedSubset):
         limit: float = 3.0,
         start: float = 1.0,
         last_step: int | None = None,
+        centred: bool = False,
+        agreed: bool = False,
     ) -> None:
         """Start from random kernels, drawn from `generator` or torch's global one.
 
@@ -52,14 +62,20 @@ class RefinedSubset(LearnedSubset):
         self.limit = limit
         self.start = start
         self.last_step = last_step
+        self.centred = centred
+        self.agreed = agreed
         self.patterns = nn.Parameter(start * kernels.float())
         self.register_buffer("learning", torch.zeros(()))
 
     def learned(self) -> tuple[Tensor, Tensor]:
         """The patterns; their gradient is zero outside of learning steps."""
-        return self._spelled_out(self.patterns), self.learning.clone()
+        kernels = self._spelled_out(self.patterns)
+        if self.centred:
+            # The values are not used; the gradient loses its mean on the way back.
+            kernels = kernels - kernels.mean(dim=0)
+        return kernels, self.learning.clone()
 
-    def move(self, latent: Tensor, step: int) -> None:  # noqa: ARG002
+    def move(self, latent: Tensor, step: int) -> None:
         """Let the memory follow confident entries; in a learning step, tidy up."""
         settled = self.last_step is not None and step > self.last_step
         learning = step % self.period == 0 and not settled
@@ -68,11 +84,24 @@ class RefinedSubset(LearnedSubset):
             return
         memory = self.subset[: len(self.patterns)]
         sign = torch.where(self.patterns >= 0, 1, -1).to(torch.int8)
-        memory = torch.where(self.patterns.abs() >= self.threshold, sign, memory)
+        follows = self.patterns.abs() >= self.threshold
+        if self.agreed:
+            follows &= sign * self._votes(latent) >= 0
+        memory = torch.where(follows, sign, memory)
         if learning:
             self.patterns.clamp_(-self.limit, self.limit)
             memory = self._without_repeats(memory, step)
         self.subset.copy_(self._spelled_out(memory))
+
+    def _votes(self, latent: Tensor) -> Tensor:
+        """The sum of the signs of all units that use a kernel, for each kernel that is learned.
+
+        Integers, which processes that train together add up to the same in any order.
+        """
+        indices = self.indices(latent).flatten()
+        signs = latent.reshape(len(indices), -1).sign().int()
+        votes = signs.new_zeros(len(self.subset), signs.shape[1]).index_add(0, indices, signs)
+        return self._folded(votes.reshape(self.subset.shape))
 
     def _without_repeats(self, memory: Tensor, step: int) -> Tensor:
         """Replace every kernel that repeats an earlier one, in the memory and in the patterns."""
@@ -103,6 +132,10 @@ class RefinedSubset(LearnedSubset):
     def _spelled_out(self, kernels: Tensor) -> Tensor:
         """All kernels of the subset, given those that are learned."""
         return kernels
+
+    def _folded(self, votes: Tensor) -> Tensor:
+        """Votes on all kernels of the subset, brought together for those that are learned."""
+        return votes
 
     def _key(self, kernel: list[int]) -> tuple[int, ...]:
         """What two kernels share that count as repeated."""

@@ -1,11 +1,13 @@
 """The refined subset, step by step against its formulas."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from tvm_snn.nn import SubBitConv2d
-from tvm_snn.nn.subsets import RefinedSubset
+from tvm_snn.nn.subsets import NegationClosedSubset, RefinedSubset
 
 
 def seeded(seed):
@@ -143,3 +145,57 @@ def test_the_memory_stays_after_the_last_step():
         assert int(refined.step) == step
         assert torch.equal(before, refined.subset) != moves
         assert refined.learned()[1] == moves
+
+
+@pytest.mark.parametrize("unit", [1, 2])
+def test_centred_kernels_learn_what_their_gradients_do_not_share(unit):
+    def gradients(kind, centred):
+        conv = SubBitConv2d(
+            6,
+            16,
+            padding=1,
+            tau=3,
+            unit=unit,
+            generator=seeded(3),
+            subset=partial(kind, period=1, centred=centred),
+        ).double()
+        conv(
+            torch.randn(4, 6, 7, 7, generator=seeded(5), dtype=torch.float64)
+        ).square().sum().backward()
+        return conv.policy.patterns.grad
+
+    plain = gradients(RefinedSubset, False)
+    assert plain.mean(dim=0).abs().max() > 1e-3
+    torch.testing.assert_close(gradients(RefinedSubset, True), plain - plain.mean(dim=0))
+    # What a kernel and its negative share has gone already.
+    closed = [gradients(NegationClosedSubset, centred) for centred in (False, True)]
+    torch.testing.assert_close(*closed)
+
+
+@pytest.mark.parametrize("kind", [RefinedSubset, NegationClosedSubset])
+def test_agreed_entries_follow_unless_most_weights_that_use_them_are_against(kind):
+    refined = kind(8, (1, 3, 3), seeded(0), threshold=0.1, agreed=True)
+    latent = torch.randn(8, 4, 3, 3, generator=seeded(1))
+    before = refined.subset.clone()
+    users = refined.indices(latent).flatten()
+    refined.patterns.data = -refined.patterns.data
+    refined.advance(latent)
+    learned = len(refined.patterns)
+    for k in range(learned):
+        units = latent.flatten(0, 1)[users == k]
+        if kind is NegationClosedSubset:
+            units = torch.cat([units, -latent.flatten(0, 1)[users == k + learned]])
+        votes = units.sign().sum(dim=0) * -before[k]
+        assert torch.equal(refined.subset[k], torch.where(votes >= 0, -before[k], before[k]))
+    assert not torch.equal(refined.subset, before)
+    assert not torch.equal(refined.subset[:learned], -before[:learned])
+
+
+def test_a_kernel_that_no_weight_uses_follows_its_pattern():
+    refined = policy(agreed=True)
+    latent = refined.subset[:1].float().repeat(4, 1, 1, 1)
+    before = refined.subset.clone()
+    refined.patterns.data = -refined.patterns.data
+    refined.advance(latent)
+    assert torch.equal(refined.subset[0], before[0])
+    assert torch.equal(refined.subset[1:], -before[1:])
