@@ -3,7 +3,7 @@
     python experiments/refinement.py
     python experiments/refinement.py --tau 5 --setting 0.15 0.15 1875 --setting 0.05 0.05 600
     python experiments/refinement.py --tau 5 --codewords 0.2 600 --codewords 0.02 600
-    python experiments/refinement.py --network small-vgg --common --setting 0.1 0.1 600
+    python experiments/refinement.py --network small-vgg --centred --agreed --setting 0.1 0.1 600
     python experiments/refinement.py --network small-vgg --latent 1 --setting 0.1 0.1 600
 
 Trains a small network with random subsets and with refined ones of several `start`, `threshold` and
@@ -94,7 +94,8 @@ def changed(before: list[Tensor], after: list[Tensor]) -> float:
     multiple=True,
     help="Temperature and last step of selected codewords, in place of refined subsets.",
 )
-@click.option("--centred/--common", default=True, help="Whether the common gradient is left out.")
+@click.option("--centred", is_flag=True, help="Kernels do not learn what their gradients share.")
+@click.option("--agreed", is_flag=True, help="Entries flip with the weights that use them only.")
 @click.option("--images", default=20000)
 @click.option("--epochs", default=6)
 @click.option("--seeds", default=1)
@@ -107,6 +108,7 @@ def main(
     settings: tuple[tuple[float, float, int], ...],
     codeword_settings: tuple[tuple[float, int], ...],
     centred: bool,
+    agreed: bool,
     images: int,
     epochs: int,
     seeds: int,
@@ -126,6 +128,7 @@ def main(
             threshold=threshold,
             last_step=last_step,
             centred=centred,
+            agreed=agreed,
         )
     options: dict[str, Any] = {"activations": activations}
     if latent is not None:
