@@ -165,11 +165,22 @@ class Case:
         """The name of the run's files."""
         return f"{self.network}-{self.activations}-{self.method.key}-seed{self.seed}"
 
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """What the network's factory is told beside the method's options.
+
+        Float weights have no signs that should change: they start as large as usual.
+        """
+        plain = ("factory", "latent") if self.method.recipe == "float" else ("factory",)
+        return {name: v for name, v in NETWORKS[self.network].items() if name not in plain}
+
     def build(self) -> nn.Module:
         """The network before training."""
         options = dict(self.method.options)
         if self.network in CAREFUL and options.get("subset") in (refined, negation_closed):
             options["subset"] = partial(options["subset"], careful=True)
+        if self.method.recipe == "float" and "latent" in NETWORKS[self.network]:
+            options["latent"] = 1.0
         return fresh_network(self.network, activations=self.activations, seed=self.seed, **options)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cases import NETWORKS, SHAPE, Case
+from cases import SHAPE, Case
 from kernels import KernelNotes
 
 import tvm_snn
@@ -69,11 +69,10 @@ def run(case: Case, plan: Plan, data: Data, out: Path) -> dict[str, Any]:
     exported.parent.mkdir(exist_ok=True)
     torch.export.save(program, exported)
     report = tvm_snn.inspect(program)
-    sizes = {name: v for name, v in NETWORKS[case.network].items() if name != "factory"}
     result = {
         "key": case.key,
         "network": case.network,
-        "sizes": sizes,
+        "sizes": case.sizes,
         "activations": case.activations,
         "method": case.method.name,
         "size": case.method.size,
