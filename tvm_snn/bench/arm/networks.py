@@ -38,7 +38,7 @@ FORMS = (
     Form("SNN W1A32, K = 32", {"tau": 5, "activations": "W1A32"}),
 )
 """Weights of 1 bit are the baseline: no subset helps there."""
-NETWORKS = "resnet18", "resnet20", "vgg_small"
+NETWORKS = "resnet18", "resnet34", "resnet20", "vgg_small"
 
 
 @dataclass(frozen=True)
