@@ -64,13 +64,30 @@ class ByteLookup:
             return self.steps(entries) * LANE_BYTES
         return next(size for size in (16, 32, 64) if entries <= size)
 
-    def index(self, entry: Expr, step: Expr) -> Expr:
-        """Return the index byte of an instruction, for the entry that is wanted (uint8)."""
+    def swaps(self, entries: int) -> bool:
+        """Return whether a register has both halves of a table side by side, 128 bits each.
+
+        What combines rows then does so for both at once. For the second instruction the halves
+        trade places, so that each 128 bits of outputs have seen both.
+        """
+        wide = self.entries == LANE_BYTES and self.vector_bytes > LANE_BYTES
+        return wide and self.steps(entries) == 2
+
+    def swap(self, halves: Expr) -> Expr:
+        """Return a register whose neighbouring 128 bits have traded places."""
+        places = range(self.vector_bytes)
+        return T.Shuffle([halves], [place ^ LANE_BYTES for place in places])
+
+    def index(self, entry: Expr, entries: int, step: Expr, lane: Expr) -> Expr:
+        """Return the index byte of an instruction at a lane, for the entry that is wanted.
+
+        It is uint8; of a table of so many `entries`, the instruction is number `step`.
+        """
         if self.entries != LANE_BYTES:
             return entry
         low = entry & T.uint8(LANE_BYTES - 1)
-        here = T.Cast("int32", entry) // LANE_BYTES == step
-        return T.Select(here, low, T.uint8(NOWHERE))
+        part = (step + lane // LANE_BYTES) % 2 if self.swaps(entries) else step
+        return T.Select(T.Cast("int32", entry) // LANE_BYTES == part, low, T.uint8(NOWHERE))
 
     def look_up(self, table: Expr, indices: Expr) -> Expr:
         """Return the bytes of a register of one table (or of its repetitions) at the indices."""
@@ -92,8 +109,24 @@ class ByteLookup:
 
     @property
     def shared_instructions(self) -> int:
-        """Instructions of `share`; as many shift the upper halves of bytes down."""
+        """Instructions of `share`."""
         return 2 if self.entries == LANE_BYTES else 1
+
+    @property
+    def shifts_words(self) -> bool:
+        """Whether no instruction shifts bytes: a word's shift moves bits from one to the other."""
+        return self.neon is None and not self.bit_matrices
+
+    def upper(self, shared: Expr) -> Expr:
+        """Return the upper halves of bytes, shifted down.
+
+        Where the target shifts words, even bytes have the next byte's lower half above that.
+        """
+        if not self.shifts_words:
+            return shared >> T.broadcast(T.uint8(NIBBLE_BITS), self.vector_bytes)
+        half = self.vector_bytes // 2
+        words = T.reinterpret(f"uint16x{half}", shared) >> T.broadcast(T.uint16(NIBBLE_BITS), half)
+        return T.reinterpret(self.vector, words)
 
     @property
     def ports(self) -> float:

@@ -119,6 +119,16 @@ class Table:
         """Instructions that look up one vector of responses."""
         return self.lookup.steps(self.kernels)
 
+    @property
+    def swaps(self) -> bool:
+        """Whether one register has the whole row; see `ByteLookup.swaps`."""
+        return self.lookup.swaps(self.kernels)
+
+    @property
+    def loaded(self) -> int:
+        """Registers that a row is loaded into; those for further steps are made of the first."""
+        return 1 if self.swaps else self.steps
+
     def _code_channels(self, unit: int) -> int:
         return BYTE if self.taps == 1 and unit % BYTE == 0 else 1
 
@@ -212,7 +222,7 @@ def pack_lanes(indices: te.Tensor, table: Table, groups: int, blocks: int) -> te
         for s in range(table.joined):
             digit = indices[row, u * table.joined + s]
             entry = entry + digit * T.uint8(table.subset_kernels**s)
-        return lookup.index(entry, step)
+        return lookup.index(entry, table.kernels, step, lane)
 
     shape = (groups, parts, table.units, blocks, table.steps, lanes)
     return te.compute(shape, index, name="pack_lanes")

@@ -6,6 +6,8 @@ lookup serves both. As many units (a *run*) are added up as fit into half a byte
     all = first + 16 * second
 the tile keeps the sum of `all`, modulo 256, and the sum of `second`, which is `all` shifted by 4.
 In the end, what is `first` modulo 256 is all of it, since the sums of a chunk fit into a byte.
+Where only words can be shifted, even bytes have 16 times the next byte's `first` in that sum, too;
+of odd bytes, which have not, `first` is found, and taken off.
 """
 
 # Types of arguments of functions that are inlined into a kernel are no Python types.
@@ -48,17 +50,14 @@ class TileSums:
     def run_cycles(self) -> float:
         """Estimated cycles to add a run of units to the sums."""
         table = self.table
-        vectors, entries = self.lookups * self.blocks, self.lookups * table.steps * table.run
+        vectors, entries = self.lookups * self.blocks, self.lookups * table.loaded * table.run
         rows = entries * table.sharing * table.pieces
         found = vectors * table.steps * table.run
         work = 2 * found + rows - entries * table.sharing
+        work += self.lookups * (table.steps - table.loaded) * table.run
         if table.sharing == 2:
             # The first lookup of a run adds nothing; its end adds twice and shifts.
-            shift = self.table.lookup.shared_instructions
-            if not self.table.lookup.bit_matrices:
-                # There, one instruction shifts bytes; elsewhere, what a word shifts is masked.
-                shift += 1
-            work += entries * table.lookup.shared_instructions + vectors * (1 + shift)
+            work += entries * table.lookup.shared_instructions + 2 * vectors
         loads = 2 * rows + self.blocks * table.steps * table.run
         missing = 0.0 if table.cached else _MISS * rows
         busy = work / table.lookup.ports
@@ -133,15 +132,17 @@ class TileSums:
 
     def _add_unit(self) -> Callable[..., None]:
         """Return what adds a unit's responses to the sums of the pixels."""
-        places, steps = self.places, self.table.steps
+        places, loaded = self.places, self.table.loaded
 
         @T.inline
         def add_unit(
             rows, codes, lanes, total, entries, _found, turn, group, part, unit, first, _run
         ):
             for px in T.unroll(self.tile):
-                for s in T.unroll(steps):
+                for s in T.unroll(loaded):
                     entries[px, s, places] = self._row(rows, codes, turn, first + px, unit, s)
+                if self.table.swaps:
+                    entries[px, 1, places] = self.table.lookup.swap(entries[px, 0, places])
                 for block in T.unroll(self.blocks):
                     total[px, block, places] = self._add_up(
                         total[px, block, places], entries, px, lanes, group, part, unit, block
@@ -154,8 +155,7 @@ class TileSums:
 
         Sums of an even pixel are those of both, until `finish` takes the odd one's away.
         """
-        places, steps, lanes_ = self.places, self.table.steps, self.table.lookup.vector_bytes
-        nibble = T.broadcast(T.uint8(NIBBLE_BITS), lanes_)
+        places, loaded = self.places, self.table.loaded
 
         @T.inline
         def add_shared(
@@ -163,11 +163,13 @@ class TileSums:
         ):
             for u in T.unroll(run):
                 for pair in T.unroll(self.lookups):
-                    for s in T.unroll(steps):
+                    for s in T.unroll(loaded):
                         entries[pair, s, places] = self.table.lookup.share(
                             self._row(rows, codes, turn, first + 2 * pair, unit + u, s),
                             self._row(rows, codes, turn, first + 2 * pair + 1, unit + u, s),
                         )
+                    if self.table.swaps:
+                        entries[pair, 1, places] = self.table.lookup.swap(entries[pair, 0, places])
                 for block in T.unroll(self.blocks):
                     for pair in T.unroll(self.lookups):
                         if u == 0:
@@ -190,9 +192,9 @@ class TileSums:
                     total[2 * pair, block, places] = (
                         total[2 * pair, block, places] + found[pair, block, places]
                     )
-                    total[2 * pair + 1, block, places] = total[2 * pair + 1, block, places] + (
-                        found[pair, block, places] >> nibble
-                    )
+                    total[2 * pair + 1, block, places] = total[
+                        2 * pair + 1, block, places
+                    ] + self.table.lookup.upper(found[pair, block, places])
 
         return add_shared
 
@@ -200,14 +202,27 @@ class TileSums:
         places, lookup = self.places, self.table.lookup
         nibble = T.broadcast(T.uint8(NIBBLE_BITS), lookup.vector_bytes)
 
+        def without(total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
+            """Return the sums of a pair without 16 times the second pixel's."""
+            return total[px, block, places] - (total[px + 1, block, places] << nibble)
+
+        def next_first(total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
+            """Return for even bytes 16 times the next byte's sum of the first pixel."""
+            half = lookup.vector_bytes // 2
+            words = T.reinterpret(f"uint16x{half}", without(total, px, block))
+            words = words >> T.broadcast(T.uint16(NIBBLE_BITS), half)
+            return T.reinterpret(lookup.vector, words & T.broadcast(T.uint16(0xF0), half))
+
         @T.inline
         def finish(total):
             if self.table.sharing == 2:
                 for pair in T.unroll(self.lookups):
                     for block in T.unroll(self.blocks):
-                        total[2 * pair, block, places] = total[2 * pair, block, places] - (
-                            total[2 * pair + 1, block, places] << nibble
-                        )
+                        if lookup.shifts_words:
+                            total[2 * pair + 1, block, places] = total[
+                                2 * pair + 1, block, places
+                            ] - next_first(total, 2 * pair, block)
+                        total[2 * pair, block, places] = without(total, 2 * pair, block)
 
         return finish
 
@@ -222,7 +237,7 @@ class TileSums:
     ) -> Expr:
         """Return a register of a unit's responses: those that one step of a lookup reads."""
         table, result = self.table, None
-        width = table.row_bytes // table.steps
+        width = table.row_bytes // table.loaded
         for piece, code in enumerate(self._codes(codes, turn, pixel, unit)):
             start = piece * table.piece_bytes + step * width
             row = rows.vload([start + T.Cast("int32", code)], f"uint8x{width}")

@@ -99,6 +99,32 @@ def test_lookup_permutes_and_adds_bytes_in_registers(outputs: int, unit: int) ->
     assert not [line for line in hot if "vpextr" in line]
 
 
+@pytest.mark.parametrize("outputs", [64, 128])
+def test_shuffles_of_both_halves_of_a_table_share_what_puts_rows_together(outputs: int) -> None:
+    """Of three units and two pixels: a load, a shift, a load with an "or", and a swap a unit."""
+    text = assembly("int8", "subset_lookup", "llvm -mcpu=haswell", outputs=outputs)
+    hot = most(inner_loops(text), "vpshufb")
+    counts = {
+        name: sum(bool(re.search(rf"\s{name}\s", line)) for line in hot)
+        for name in ("vpshufb", "vpaddusb", "vpaddb", "vpor", "vpermq", "vpsllw", "vpsrlw", "vpand")
+    }
+    units, vectors = counts["vpermq"], counts["vpshufb"] // counts["vpermq"] // 2
+    assert units % 3 == 0
+    assert vectors * 32 == outputs
+    runs = units // 3 * vectors
+    assert counts == {
+        "vpshufb": 6 * runs,
+        "vpaddusb": 5 * runs,
+        "vpaddb": 2 * runs,
+        "vpor": units,
+        "vpermq": units,
+        "vpsllw": units,
+        "vpsrlw": runs,
+        "vpand": 0,
+    }
+    assert not [line for line in hot if re.search(r"vmov.*%ymm\d+, .*\(.*\)", line)]
+
+
 @pytest.mark.parametrize(
     ("cpu", "register", "sums"), [("haswell", "ymm", 12), ("skylake-avx512", "zmm", 28)]
 )

@@ -24,7 +24,7 @@ def kernel_contender(
     by TVM from just before the call of the compiled function to just after it; TVM calls it once
     before. `arguments` are those of `main`.
     """
-    calls = _kernel_calls(library, machine, arguments)
+    calls = kernel_calls(library, machine, arguments)
     evaluators = [
         (module.time_evaluator(name, tvm.cpu(), number=1), operands)
         for module, name, operands in calls
@@ -44,14 +44,15 @@ def kernel_contender(
     return Contender(run, result, lambda: spent * 1e6)
 
 
-_Call = tuple[tvm.runtime.Module, str, tuple[Any, ...]]
+KernelCall = tuple[tvm.runtime.Module, str, tuple[Any, ...]]
 """A compiled function by its module and its name, and what it is called with."""
 
 
-def _kernel_calls(
+def kernel_calls(
     library: tvm.runtime.Module, machine: relax.VirtualMachine, arguments: Sequence[Any]
-) -> list[_Call]:
-    calls: list[_Call] = []
+) -> list[KernelCall]:
+    """Return the kernels that `main` runs on these arguments, in order, with their own."""
+    calls: list[KernelCall] = []
 
     def instrument(_function: Any, name: str, before: bool, _result: Any, *operands: Any) -> int:
         module = _holder(library, str(name)) if before else None

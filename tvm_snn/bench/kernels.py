@@ -7,6 +7,7 @@ float32. The kernel is timed alone (see `kernel_clock`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tvm
@@ -24,7 +25,7 @@ from ..schedules.operation import Operation
 from ..schedules.records import Records, shipped_records
 from ..schedules.subset_gather.responses import with_known_subset
 from ..target import features_of
-from .kernel_clock import kernel_contender
+from .kernel_clock import KernelCall, kernel_calls, kernel_contender
 from .layers_of_resnet18 import Layer
 from .timing import Contender
 
@@ -105,6 +106,8 @@ class Compiled:
     strategy: str
     library: tvm.runtime.Module
     """Machine code, with what the virtual machine runs of it."""
+    calls: list[KernelCall]
+    """What a run of the layer calls."""
     contender: Contender
 
 
@@ -118,7 +121,9 @@ def chosen_kernel(layer: Layer, kind: Kind, target: Target) -> Compiled:
         call = _known(call, kind, operands)
     arrays = [*operands, layer.scale()]
     library = _library(call, arrays, target)
-    return Compiled(best, library, _contender(library, arrays))
+    machine, arguments = _prepared(library, arrays)
+    calls = kernel_calls(library, machine, arguments)
+    return Compiled(best, library, calls, kernel_contender(library, machine, arguments))
 
 
 def _known(call: relax.Call, kind: Kind, operands: list[NDArray]) -> relax.Call:
@@ -161,7 +166,14 @@ def _library(call: relax.Call, arrays: list[NDArray], target: Target) -> tvm.run
 
 
 def _contender(library: tvm.runtime.Module, arrays: list[NDArray]) -> Contender:
+    return kernel_contender(library, *_prepared(library, arrays))
+
+
+def _prepared(
+    library: tvm.runtime.Module, arrays: list[NDArray]
+) -> tuple[relax.VirtualMachine, list[Any]]:
+    """Return a virtual machine and the arguments of its `main`: the data, and packed weights."""
     machine = relax.VirtualMachine(library, tvm.cpu())
     data, *weights = [tvm.runtime.tensor(array) for array in arrays]
     packed = machine[TRANSFORM_WEIGHTS](tvm.runtime.convert(weights))
-    return kernel_contender(library, machine, [data, *packed])
+    return machine, [data, *packed]

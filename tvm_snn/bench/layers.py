@@ -14,7 +14,7 @@ from .peers.convolutions import check
 from .rows import OURS, Row
 from .timing import Timed, interleaved
 
-_Key = tuple[str, str, str, str, bool]
+LayerKey = tuple[str, str, str, str, bool]
 """Kind, target, engine, kernel, chosen: the fields of a row that tell contenders apart."""
 
 REST = 5e-3
@@ -36,21 +36,36 @@ def measure_layers(
     """
     for layer in progress.track(layers, description="layers"):
         rows = []
-        ours = _ours(layer, targets, kinds, progress)
+        ours = our_contenders(layer, targets, kinds, progress)
         for count in threads:
-            contenders = ours | _of_peers(layer, peers, count)
-            use_threads(count)
-            rest = REST if count > 1 else 0.0
-            for key, timing in interleaved(contenders, rounds, progress, rest).items():
-                rows.append(Row(layer.name, *key, threads=count, microseconds=timing))
+            contenders = ours | contenders_of(peers, layer, count)
+            rows += time_layer(layer, contenders, count, rounds, progress)
         yield rows
 
 
-def _ours(
+def time_layer(
+    layer: Layer,
+    contenders: Mapping[LayerKey, Timed],
+    threads: int,
+    rounds: int,
+    progress: Progress,
+) -> list[Row]:
+    """Time the contenders of a layer in turns, on so many threads."""
+    use_threads(threads)
+    rest = REST if threads > 1 else 0.0
+    timings = interleaved(contenders, rounds, progress, rest)
+    return [
+        Row(layer.name, *key, threads=threads, microseconds=timing)
+        for key, timing in timings.items()
+    ]
+
+
+def our_contenders(
     layer: Layer, targets: Mapping[str, Target], kinds: Sequence[Kind], progress: Progress
-) -> dict[_Key, Timed]:
+) -> dict[LayerKey, Timed]:
+    """Compile our kernels for a layer; raises VerificationError when one of them is wrong."""
     task = progress.add_task(f"compiling {layer.name}", total=len(targets) * len(kinds))
-    contenders: dict[_Key, Timed] = {}
+    contenders: dict[LayerKey, Timed] = {}
     for name, target in targets.items():
         for kind in kinds:
             for kernel in kernels(layer, kind, target):
@@ -60,12 +75,13 @@ def _ours(
     return contenders
 
 
-def _key(kind: Kind, target: str, kernel: Kernel) -> _Key:
+def _key(kind: Kind, target: str, kernel: Kernel) -> LayerKey:
     return kind.name, target, OURS, kernel.name, kernel.chosen
 
 
-def _of_peers(layer: Layer, peers: Sequence[Peer], threads: int) -> dict[_Key, Timed]:
-    contenders: dict[_Key, Timed] = {}
+def contenders_of(peers: Sequence[Peer], layer: Layer, threads: int) -> dict[LayerKey, Timed]:
+    """Return the convolutions of other engines; raises VerificationError when one is wrong."""
+    contenders: dict[LayerKey, Timed] = {}
     for peer in peers:
         for kind, contender in peer.layer_contenders(layer, threads).items():
             if not check(layer, kind, contender.result()):

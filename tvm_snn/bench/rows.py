@@ -59,6 +59,6 @@ def fastest(rows: Iterable[Row]) -> Row | None:
     return min(rows, key=lambda row: row.time, default=None)
 
 
-def distinct(rows: Iterable[Row], field: str) -> list[Any]:
+def distinct(rows: Iterable[Any], field: str) -> list[Any]:
     """Return the values that a field has, in the order of their first appearance."""
     return list(dict.fromkeys(getattr(row, field) for row in rows))

@@ -1,7 +1,8 @@
 """What a tuning run has found, as a table for people and as data for machines."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from ..printed import Printed
 from .finals import Final
+from .space import Point
 from .tasks import Task
 
 
@@ -26,6 +28,8 @@ class TunedLayer:
     """Why there is no final."""
     failures: tuple[str, ...] = ()
     """What went wrong with attempts that failed in this run, one by one."""
+    seconds: Mapping[Point, float] = field(default_factory=dict)
+    """Each point that was measured in the search, one after the other, not in turns."""
 
     @property
     def kept(self) -> bool:
@@ -41,6 +45,10 @@ class TunedLayer:
             "kept": self.kept,
             "fault": self.fault,
             "failures": list(self.failures),
+            "points": {
+                str(point): round(self.seconds[point] * 1e6, 2)
+                for point in sorted(self.seconds, key=self.seconds.__getitem__)
+            },
         }
         if self.final is not None:
             row |= {

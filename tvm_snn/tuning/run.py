@@ -121,11 +121,11 @@ def _finish(
             setting,
         )
     except TuningError as error:
-        return TunedLayer(task, measured, None, str(error), failures)
+        return TunedLayer(task, measured, None, str(error), failures, found.seconds)
     kept = [_record(task, final, setting)] if final.wins else []
     if kept or earlier:
         write_records(setting.work, [*others, *kept])
-    return TunedLayer(task, measured, final, failures=failures)
+    return TunedLayer(task, measured, final, failures=failures, seconds=found.seconds)
 
 
 def _records_of_others(task: Task, setting: Setting) -> tuple[list[Record], Record | None]:
