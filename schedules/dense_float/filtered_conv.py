@@ -23,6 +23,7 @@ from tvm.tirx import PrimFunc
 
 from ...target import Features
 from ..emit import OWNS_RESULT, core_stage
+from ..neon import neon_of
 from ..planes import Convolution
 from .blocking import FLOAT_BYTES, SHARED_BYTES, Tile, blocking_of, part_start, tile_of
 from .minimal_filtering import POINTS, MinimalFiltering
@@ -34,6 +35,9 @@ _POINT = 10
 """Cycles that pass before and after the products of a point, while sums wait for each other."""
 _GAIN = 0.9
 """Part of a direct convolution's cycles that may at most be left: transforms need memory, too."""
+_MOST_TILES = 8
+"""Tiles of a row that x86 computes together, at most. More of them, with fewer vectors of outputs,
+are slower where measured, though they load less for as many products."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def filtering_of(conv: Convolution, features: Features) -> Filtering | None:
         if 2 <= transform.results <= width:
             size = 1, -(-width // transform.results)
             channels = conv.channels * stride
-            tile = tile_of(size, conv.outputs, direct.lanes, channels, features)
+            limit = {"pixels": _MOST_TILES} if neon_of(features) is None else {}
+            tile = tile_of(size, conv.outputs, direct.lanes, channels, features, limit)
             candidates.append(Filtering(conv, transform, tile, direct.lanes, data_lanes))
     fitting = [sizes for sizes in candidates if sizes.weight_bytes <= SHARED_BYTES]
     best = min(fitting, key=lambda sizes: sizes.cycles, default=None)
