@@ -9,7 +9,7 @@ model.
 import ctypes
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,7 +34,7 @@ def replay(loop: Block) -> float:
         return min(_seconds(run) for _ in range(_REPEATS)) / (_TURNS * _COPIES)
 
 
-def _seconds(run: ctypes._CFuncPtr) -> float:
+def _seconds(run: Callable[..., object]) -> float:
     start = time.perf_counter()
     run(ctypes.c_int64(_TURNS))
     return time.perf_counter() - start

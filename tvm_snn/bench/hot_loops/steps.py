@@ -9,7 +9,7 @@ import ctypes
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -136,11 +136,11 @@ def _pointer(capsule: object) -> int:
 
 
 @cache
-def _stepper() -> ctypes._CFuncPtr:
+def _stepper() -> Callable[..., int]:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "count_steps.so"
         compile_code(["-shared", "-fPIC", "-O1", "-o", path, _SOURCE])
-        function = ctypes.CDLL(str(path)).count_steps
+        function: Callable[..., int] = ctypes.CDLL(str(path)).count_steps
     return function
 
 
