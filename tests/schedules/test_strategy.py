@@ -58,7 +58,8 @@ def test_every_operator_and_dtype_has_a_strategy() -> None:
 
 
 def test_many_outputs_share_responses_few_do_not() -> None:
-    assert choose(call(1024, 7, 32), AVX2)[0].name == "subset_gather"
+    # More kernels than two shuffles can look up.
+    assert choose(call(1024, 7, 64), AVX2)[0].name == "subset_gather"
     assert choose(call(64, 56, 256), AVX512)[0].name == "xnor_popcount"
 
 
