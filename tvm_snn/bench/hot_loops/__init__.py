@@ -8,6 +8,7 @@ Work is in (o,c): what one input channel adds to one output of one pixel, nine p
 steps       how often each block runs: counted by single steps
 model       cycles and ports of a block by llvm-mca, which knows no caches
 replay      a loop alone on this machine, all its data in the first-level cache
+mixture     instructions of both widths, which its model has wrong
 parts       what a block is for, by its instructions
 layer       a layer taken apart: parts, model, measured time
 tables      what is shown of it

@@ -14,7 +14,8 @@ from ..machine import machine
 from ..results import write_results
 from ..targets import HOST, bench_targets
 from .layer import take_apart
-from .tables import code_tables, layer_tables
+from .mixture import mixtures
+from .tables import code_tables, layer_tables, mixtures_table
 
 _KINDS = (SINGLE, PAIRS_64, PAIRS_32, FLOAT_DATA)
 _CODE = ("64@56", "256@14")
@@ -49,12 +50,13 @@ def main(layers: str, output: Path) -> None:
         for layer in layers_named(layers)
     ]
     taken = [take_apart(*case) for case in track(cases, "taking apart", console=console)]
-    for table in layer_tables(taken):
+    tables = layer_tables(taken)
+    if any(features_of(target).byte_permute for target in bench_targets(HOST).values()):
+        tables.append(mixtures_table(mixtures()))
+    for table in tables:
         console.print(table.rich())
     code = code_tables([each for each in taken if each.layer in _CODE])
-    for path in write_results(
-        output, "x86_hot_loops", machine(), taken, [*layer_tables(taken), *code]
-    ):
+    for path in write_results(output, "x86_hot_loops", machine(), taken, [*tables, *code]):
         console.print(f"wrote {path}")
 
 

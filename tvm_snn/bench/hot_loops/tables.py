@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from ..rows import distinct
 from ..table import Table, code_table
 from .layer import LayerParts
+from .mixture import Mixture
 from .parts import RESULTS
 
 _SHOWN = 4
@@ -131,6 +132,15 @@ def bounds_table(layers: Sequence[LayerParts]) -> Table:
                     ]
                 )
     return table
+
+
+def mixtures_table(found: Sequence[Mixture]) -> Table:
+    """Return what instructions of both widths take."""
+    return Table(
+        "Instructions of 256 bits beside those of 512",
+        ["instructions", "cycles, model", "cycles, alone"],
+        [[each.what, f"{each.model:.1f}", f"{each.alone:.1f}"] for each in found],
+    )
 
 
 def code_tables(layers: Sequence[LayerParts]) -> list[Table]:
