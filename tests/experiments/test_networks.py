@@ -64,6 +64,6 @@ def test_learned_subsets_are_careful_where_there_are_no_shortcuts(network, caref
 def test_float_weights_start_as_large_as_usual():
     spread = {}
     for case in cases(("small-vgg",), ("W1A1",), (3,), 1, ("float", "bnn")):
-        spread[case.method.name] = float(case.build().blocks[2][1].weight.std())
+        spread[case.method.name] = case.build().blocks[2][1].weight.detach().std().item()
         assert ("latent" in case.sizes) == (case.method.name == "bnn")
     assert spread["bnn"] == pytest.approx(0.03 * spread["float"])
