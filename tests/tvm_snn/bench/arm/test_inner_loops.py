@@ -1,4 +1,4 @@
-"""Inner loops side by side: why kernels do without dot products of bytes."""
+"""Inner loops side by side: why kernels for signs do without dot products of bytes."""
 
 import pytest
 
