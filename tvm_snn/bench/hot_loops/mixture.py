@@ -29,7 +29,7 @@ def mixtures() -> list[Mixture]:
 
     Takes a processor with AVX-512 VBMI.
     """
-    wide = []
+    wide: list[str] = []
     for at in range(8):
         wide += [
             f"vpermb %zmm{16 + at % 4}, %zmm20, %zmm{at}",
