@@ -17,6 +17,7 @@ from .kernels import BINARY, FLOAT_DATA, PAIRS_32, PAIRS_64, SINGLE, Kind
 from .layers import LayerKey, contenders_of, our_contenders, time_layer
 from .layers_of_resnet18 import Layer, layers_named
 from .machine import machine
+from .options import output_option
 from .peers import Peer, installed
 from .quiet import quiet
 from .results import write_results
@@ -96,14 +97,7 @@ def runs_table(found: Sequence[GoalRun]) -> Table:
 @click.command("goal-runs")
 @click.option("--runs", default=3, show_default=True, type=click.IntRange(min=1))
 @click.option("--rounds", default=_ROUNDS, show_default=True, type=click.IntRange(min=1))
-@click.option(
-    "-o",
-    "--output",
-    default="benchmarks/results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for goal_runs.json and goal_runs.md.",
-)
+@output_option("goal_runs.json and goal_runs.md")
 def main(runs: int, rounds: int, output: Path) -> None:
     """Time the layers that the goals are about several times, and keep each run's ratios."""
     console = Console(markup=False, highlight=False)

@@ -27,6 +27,7 @@ from ..tuning.tasks import tasks_of
 from ..zoo import ZOO, example_inputs
 from .layers_of_resnet18 import Layer
 from .machine import machine
+from .options import output_option
 from .quiet import quiet
 from .results import write_results
 from .table import Table
@@ -155,14 +156,7 @@ def spaces_table(spaces: Sequence[TunedSpace]) -> Table:
 
 @click.command("tuning")
 @click.option("--trials", default=24, show_default=True, type=click.IntRange(min=1))
-@click.option(
-    "-o",
-    "--output",
-    default="benchmarks/results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tuning.json and tuning.md.",
-)
+@output_option("tuning.json and tuning.md")
 def main(trials: int, output: Path) -> None:
     """Tune the 3x3 layers of ResNet-18 on one thread, and keep all that was measured."""
     console = Console(markup=False, highlight=False)

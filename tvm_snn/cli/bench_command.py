@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from ..bench.options import output_option
 from ..errors import SnnError
 from ..target.vta.configuration import is_accelerator, load_configuration
 from ..threads import check_threads
@@ -70,14 +71,7 @@ from ..threads import check_threads
     "networks, what it takes of an xc7z020, its clock on an ECP5, and its speed next to binary "
     "hardware (int8-bnn) of as many LUTs.",
 )
-@click.option(
-    "-o",
-    "--output",
-    default="benchmarks/results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the results, as JSON and Markdown.",
-)
+@output_option("the results, as JSON and Markdown")
 def bench_command(
     layers: str,
     networks: str,

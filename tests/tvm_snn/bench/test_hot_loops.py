@@ -2,7 +2,6 @@ import re
 
 import pytest
 
-from tvm_snn.bench.arm.tools import llvm_tool
 from tvm_snn.bench.clock import clock_hertz
 from tvm_snn.bench.hot_loops.layer import LayerParts, take_apart
 from tvm_snn.bench.hot_loops.parts import (
@@ -20,6 +19,7 @@ from tvm_snn.bench.hot_loops.steps import Block, blocks_of, count_blocks
 from tvm_snn.bench.hot_loops.tables import bounds_table, loops_table, parts_table
 from tvm_snn.bench.kernels import SINGLE, chosen_kernel
 from tvm_snn.bench.layers_of_resnet18 import Layer
+from tvm_snn.bench.llvm import llvm_tool
 from tvm_snn.errors import SnnError
 from tvm_snn.target import parse_target
 

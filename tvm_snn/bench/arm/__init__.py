@@ -9,5 +9,4 @@ hot_blocks   the busiest blocks of chosen kernels, and the pipes they keep busy
 kernels      our kernels for a layer, and those of other engines written by hand
 networks     whole networks as C programs
 report       tables and files
-tools        where LLVM's tools are
 """

@@ -14,6 +14,8 @@ from ...errors import SnnError
 from ...schedules.operation import KERNELS
 from ...version import __version__
 from ..layers_of_resnet18 import Layer, layers_named
+from ..llvm import llvm_tool
+from ..options import output_option
 from ..results import read_rows_of, write_results
 from ..table import Table
 from .hot_blocks import hot_block_tables, hot_blocks
@@ -22,7 +24,6 @@ from .kernels import KINDS, baselines, ours
 from .machines import MACHINES, Machine
 from .networks import FORMS, count_network, networks_named
 from .report import NetworkRow, Row, network_tables, tables
-from .tools import llvm_tool
 
 
 @click.command("arm")
@@ -54,14 +55,8 @@ from .tools import llvm_tool
     help="What the busiest blocks of chosen kernels keep busy, in place of what layers take.",
 )
 @click.option("--resume", is_flag=True, help="Keep what an earlier run of this version counted.")
-@click.option(
-    "-o",
-    "--output",
-    default="benchmarks/results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for arm_CPU.json and .md, or those of arm_networks_CPU, arm_hot_blocks_CPU "
-    "or arm_inner_loops.",
+@output_option(
+    "arm_CPU.json and .md, or those of arm_networks_CPU, arm_hot_blocks_CPU or arm_inner_loops"
 )
 def main(
     layers: str,

@@ -18,9 +18,9 @@ from tempfile import gettempdir
 
 from ...errors import SnnError
 from ...schedules.near_cache import LINE_BYTES
+from ..llvm import llvm_tool
 from .emulate import emulate
 from .machines import Machine
-from .tools import llvm_tool
 
 _FOLDER = Path(__file__).parent
 _INSTRUCTION = 4

@@ -6,21 +6,16 @@ instructions take of the busiest resource, or, where they start in order, what t
 again. What the first cache lacks comes on top where it is known, line by line (see `machines`).
 """
 
-import json
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import SnnError
+from ..llvm import simulate_blocks
 from .blocks import Block, Counts
 from .machines import Machine
-from .tools import llvm_tool
 
 _TURNS = 100
-_LONGEST = 600
-"""Seconds after which llvm-mca is given up."""
 _SHARE = 0.9995
 """Share of the instructions that ran that is modelled; the rest takes as long as these do."""
 
@@ -106,29 +101,13 @@ def _simulate(
     machine: Machine, blocks: Sequence[Block], turns: int
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Return the names of pipes, and what llvm-mca says of each block, run so many times."""
-    if not blocks:
-        return [], []
-    text = []
-    for at, block in enumerate(blocks):
-        lines = map(_assembly, block.instructions)
-        text += [f"// LLVM-MCA-BEGIN b{at}", *lines, f"// LLVM-MCA-END b{at}"]
-    source = "\n".join([*text, ""])
-    command = [
-        llvm_tool("llvm-mca"),
+    options = [
         f"-mtriple={machine.triple}",
         f"-mcpu={machine.modelled_by or machine.cpu}",
-        f"-iterations={turns}",
         "-mattr=+neon",
-        "-json",
     ]
-    result = subprocess.run(
-        command, input=source, capture_output=True, text=True, check=False, timeout=_LONGEST
-    )
-    if result.returncode:
-        raise SnnError(f"llvm-mca does not take this code: {result.stderr[:2000]}")
-    said = json.loads(result.stdout)
-    regions = {region["Name"]: region for region in said["CodeRegions"]}
-    return said["TargetInfo"]["Resources"], [regions[f"b{at}"] for at in range(len(blocks))]
+    code = [list(map(_assembly, block.instructions)) for block in blocks]
+    return simulate_blocks(code, turns, options, "//")
 
 
 def _assembly(line: str) -> str:

@@ -11,6 +11,7 @@ from ...threads import use_threads
 from ..kernels import FLOAT_DATA, PAIRS_32, PAIRS_64, SINGLE
 from ..layers_of_resnet18 import layers_named
 from ..machine import machine
+from ..options import output_option
 from ..results import write_results
 from ..targets import HOST, bench_targets
 from .layer import take_apart
@@ -26,14 +27,7 @@ _CODE = ("64@56", "256@14")
 @click.option(
     "--layers", default="all", show_default=True, help='As in "64@56,256@14,512@7", or "all".'
 )
-@click.option(
-    "-o",
-    "--output",
-    default="benchmarks/results",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for x86_hot_loops.json and x86_hot_loops.md.",
-)
+@output_option("x86_hot_loops.json and x86_hot_loops.md")
 def main(layers: str, output: Path) -> None:
     """Take layers apart: what each part of our kernels takes, and which ports it keeps busy.
 

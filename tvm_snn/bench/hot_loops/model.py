@@ -5,21 +5,16 @@ mispredicted. A loop of one block takes what llvm-mca simulates for a turn; any 
 its instructions take of the busiest port, since instructions around it run at the same time.
 """
 
-import json
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import SnnError
-from ..arm.tools import llvm_tool
+from ..llvm import simulate_blocks
 from .steps import Block
 
-_MODEL = "sapphirerapids"
+_PROCESSOR = ("-mtriple=x86_64-linux-gnu", "-mcpu=sapphirerapids")
 _TURNS = 200
-_LONGEST = 300
-"""Seconds after which llvm-mca is given up."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,9 @@ def modelled(blocks: Sequence[Block]) -> list[Modelled]:
     found: dict[int, Modelled] = {}
     for loops, turns in ((True, _TURNS), (False, 1)):
         chosen = [at for at, block in enumerate(blocks) if block.loops is loops]
-        names, regions = _simulate([blocks[at] for at in chosen], turns)
+        names, regions = simulate_blocks(
+            [list(map(_assembly, blocks[at].instructions)) for at in chosen], turns, _PROCESSOR, "#"
+        )
         for at, region in zip(chosen, regions, strict=True):
             summary = region["SummaryView"]
             cycles = summary["TotalCycles"] / turns if loops else summary["BlockRThroughput"]
@@ -52,30 +49,6 @@ def _ports(names: Sequence[str], region: dict[str, Any], block: Block) -> dict[s
         # What comes after the instructions is their sum.
         if entry["InstructionIndex"] == len(block.instructions)
     }
-
-
-def _simulate(blocks: Sequence[Block], turns: int) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the names of the ports, and what llvm-mca says of each block, run so many times."""
-    if not blocks:
-        return [], []
-    text = []
-    for at, block in enumerate(blocks):
-        lines = map(_assembly, block.instructions)
-        text += [f"# LLVM-MCA-BEGIN b{at}", *lines, f"# LLVM-MCA-END b{at}"]
-    command = [llvm_tool("llvm-mca"), "-mtriple=x86_64-linux-gnu", f"-mcpu={_MODEL}"]
-    result = subprocess.run(
-        [*command, f"-iterations={turns}", "-json"],
-        input="\n".join([*text, ""]),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_LONGEST,
-    )
-    if result.returncode:
-        raise SnnError(f"llvm-mca does not take this code: {result.stderr[:2000]}")
-    said = json.loads(result.stdout)
-    regions = {region["Name"]: region for region in said["CodeRegions"]}
-    return said["TargetInfo"]["Resources"], [regions[f"b{at}"] for at in range(len(blocks))]
 
 
 def _assembly(line: str) -> str:

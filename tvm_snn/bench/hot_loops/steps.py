@@ -20,8 +20,8 @@ import tvm
 
 from ...errors import SnnError
 from ...threads import use_threads
-from ..arm.tools import llvm_tool
 from ..kernel_clock import KernelCall
+from ..llvm import llvm_tool
 
 _SOURCE = Path(__file__).with_name("count_steps.c")
 _JUMP = re.compile(r"(j\w+|callq?|retq?)\b")

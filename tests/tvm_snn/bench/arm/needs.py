@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tvm_snn.bench.arm.tools import llvm_tool
+from tvm_snn.bench.llvm import llvm_tool
 from tvm_snn.errors import SnnError
 
 
