@@ -45,10 +45,11 @@ def stages(network: nn.Module, x: torch.Tensor) -> Iterator[tuple[str, tvm.IRMod
     detected: Detected = detect(network, (x,))
     yield "cleaned", detected.module
     yield "rewritten", rewrite_layers(detected.layers)(detected.module)
-    laid_out = rewrite(detected)
-    yield "laid out", laid_out
     target = parse_target(TARGET)
-    chosen = set_strategies(choose_strategies(laid_out, features_of(target)))(laid_out)
+    features = features_of(target)
+    laid_out = rewrite(detected, features)
+    yield "laid out", laid_out
+    chosen = set_strategies(choose_strategies(laid_out, features))(laid_out)
     yield "kernels", lower_to_kernels(lift_weights(chosen).module, target)
 
 

@@ -75,8 +75,8 @@ def tuned_spaces(name: str, target: Target, records: Path, trials: int) -> list[
     Raises TuningError when nothing could be measured.
     """
     model = ZOO[_NETWORK].factory(tau=5, activations="W1A1")
-    tasks = tasks_of(rewrite(detect(model, example_inputs(_NETWORK))))
     setting = make_setting(target, records, "local", 1, 0)
+    tasks = tasks_of(rewrite(detect(model, example_inputs(_NETWORK)), setting.features))
     result = tune_tasks(tasks, setting, trials)
     return [_space(name, row, row.final, setting.features) for row in result.layers if row.final]
 
