@@ -13,6 +13,8 @@ from .extensions import architecture_of, family_of
 
 _VFP = {"vfp3sp": 3, "vfp3d16sp": 3, "vfp4sp": 4, "vfp4d16sp": 4, "fp-armv8": 5, "fp-armv8sp": 5}
 """LLVM's names of ARM's float units, and their versions."""
+_AMD, _ZEN_5 = "sse4a", "avx512vp2intersect"
+"""Extensions that AMD's processors alone have, and of those with AVX-512 all but the first."""
 _IN_ORDER = {f"a{number}" for number in (5, 7, 8, 34, 35, 53, 55, 510, 520)}
 """LLVM's names of ARM's processors that start instructions in the order of the program."""
 
@@ -44,6 +46,10 @@ class Features:
     """Version of ARM's float unit: 3, 4 (with fused multiply-add), 5 (ARM v8), or 0 for none."""
     in_order: bool
     """Whether it is a small ARM processor, which starts instructions in the program's order."""
+    amd: bool
+    """Whether it is one of AMD's processors."""
+    split_vectors: bool
+    """Whether instructions of 512 bits are worked off in halves (AMD's Zen 4)."""
 
     @property
     def vector_bytes(self) -> int:
@@ -70,6 +76,8 @@ def features_of(target: Target) -> Features:
         i8mm=on_arm and "i8mm" in names,
         vfp=max((version for name, version in _VFP.items() if name in names), default=0),
         in_order=on_arm and not _IN_ORDER.isdisjoint(names),
+        amd=_AMD in names,
+        split_vectors=_AMD in names and "avx512f" in names and _ZEN_5 not in names,
     )
 
 

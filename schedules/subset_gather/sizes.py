@@ -16,8 +16,9 @@ VECTORS = (1, 2, 4)
 """Vectors of pixels in a block."""
 CHUNKS = (2, 4, 6, 8, 10, 12, 14, 16, 20)
 """Units whose responses are kept together; the gather is unrolled over them."""
-CACHE_BYTES = 16 * 1024
-"""Responses that the first-level data cache may hold: totals and indices pass through it too."""
+CACHE_BYTES, _SPLIT_CACHE_BYTES = 16 * 1024, 32 * 1024
+"""Responses that the first-level data cache may hold: totals and indices pass through it too. Where
+vectors are loaded in halves, more of them are faster than to load totals more often."""
 _LONG = 8
 """Units of a chunk of signs that is long."""
 _BLOCKS = 8
@@ -92,7 +93,8 @@ class GatherSizes:
         self.vectors = max(vectors, SQUARE // self.lanes)
         self.block = self.lanes * self.vectors
         table_bytes = self.table * elements.bytes
-        self.chunk = self._chunk(config.get("chunk", CACHE_BYTES // table_bytes))
+        cache_bytes = _SPLIT_CACHE_BYTES if self._loads_in_halves else CACHE_BYTES
+        self.chunk = self._chunk(config.get("chunk", cache_bytes // table_bytes))
         self.chunks = -(-self.units // self.chunk)
         self.stretch = self._stretch()
         self.stretches = -(-self.chunks // self.stretch)
@@ -205,11 +207,18 @@ class GatherSizes:
         if self.features.neon and self.elements.is_float:
             # Sums of float32 wait for each other: those of four vectors do so side by side.
             return 4 if 2 * table_bytes * _LONG <= CACHE_BYTES and alone > 2 else 2
+        if self._loads_in_halves:
+            return 1
         if self.elements.response == self.total:
             return 2 if table_bytes <= CACHE_BYTES and alone > 1 else 1
         together = 2 * Planes(self.conv, 2 * self.lanes).blocks
         fits = together >= _BLOCKS and together <= _MOST_EXTRA * alone
         return 2 if fits and table_bytes * _LONG <= CACHE_BYTES else 1
+
+    @property
+    def _loads_in_halves(self) -> bool:
+        """Whether loads of responses and totals, not of picks, are what a kernel waits for."""
+        return self.features.split_vectors and self.elements.response == self.total
 
     def _chunk(self, wanted: int) -> int:
         """Return the units of a chunk, so that chunks are of about equal size."""

@@ -46,6 +46,10 @@ class ByteLookup:
     """Largest response of a unit."""
     bit_matrices: bool = False
     """Whether one instruction transposes eight matrices of 8x8 bits."""
+    plain_additions: bool = False
+    """Whether additions that do not saturate are faster."""
+    split: bool = False
+    """Whether registers are worked off in halves."""
     neon: Neon | None = None
     """ARM's instructions, which look bytes up for two pixels at once (see `neon_core`)."""
 
@@ -96,8 +100,11 @@ class ByteLookup:
     def add(self, left: Expr, right: Expr) -> Expr:
         """Return the sum of two registers of bytes that does not overflow.
 
-        The saturating addition: on x86 it stays off the port that looks bytes up.
+        Saturating additions stay off the port of Intel's processors that looks bytes up; on AMD's,
+        plain ones find a free port more often.
         """
+        if self.plain_additions:
+            return left + right
         name = f"llvm.uadd.sat.v{self.vector_bytes}i8"
         return T.call_llvm_pure_intrin(self.vector, name, left, right)
 
@@ -136,24 +143,33 @@ class ByteLookup:
         """
         return 2.0 if self.vector_bytes == 64 else 2.35
 
-    def share(self, first: Expr, second: Expr) -> Expr:
-        """Return entries of two tables in one: the second's are in the upper half of a byte."""
+    def share(self, first: Expr, second: Expr, size: int) -> Expr:
+        """Return entries of two tables in one: the second's are in the upper half of a byte.
+
+        They are registers, or the first `size` bytes of one.
+        """
         if self.entries == LANE_BYTES:
             words = T.reinterpret(f"uint16x{self.vector_bytes // 2}", second)
             shift = T.broadcast(T.uint16(NIBBLE_BITS), self.vector_bytes // 2)
             return first | T.reinterpret(self.vector, words << shift)
         # AVX-512 has one instruction for all of this.
-        lower, upper = (T.broadcast(T.uint8(bits), self.vector_bytes) for bits in (0x0F, 0xF0))
+        lower, upper = (T.broadcast(T.uint8(bits), size) for bits in (0x0F, 0xF0))
         return (first & lower) | (second & upper)
 
-    def register(self, part: Expr, size: int) -> Expr:
-        """Return a register in which a table of `size` bytes can be looked up.
+    @property
+    def repeats(self) -> bool:
+        """Whether a table is repeated over its register, rather than at its start."""
+        return self.entries == LANE_BYTES
 
-        Shuffles want it repeated; permutations find it at the register's start.
-        """
-        others = self.vector_bytes // size - 1
-        rest = [part] if self.entries == LANE_BYTES else [T.broadcast(T.uint8(0), size)]
-        return T.Shuffle([part, *rest * others], list(range(self.vector_bytes)))
+    def repeated(self, part: Expr, size: int) -> Expr:
+        """Return a register of repetitions of a table of `size` bytes."""
+        repetitions = self.vector_bytes // size
+        return T.Shuffle([part] * repetitions, list(range(self.vector_bytes)))
+
+    def filled(self, part: Expr, size: int) -> Expr:
+        """Return a register that starts with a table of `size` bytes."""
+        rest = [T.broadcast(T.uint8(0), size)] * (self.vector_bytes // size - 1)
+        return T.Shuffle([part, *rest], list(range(self.vector_bytes)))
 
 
 def constants(values: list[int]) -> Expr:
@@ -168,9 +184,21 @@ def byte_lookup(features: Features) -> ByteLookup | None:
         return ByteLookup(16, 32, 32, "tbl", neon.registers, most_response=15, neon=neon)
     if features.byte_permute:
         instruction = "llvm.x86.avx512.permvar.qi.512"
-        return ByteLookup(64, 64, 64, instruction, 32, bit_matrices=features.bit_matrices)
+        return ByteLookup(
+            64,
+            64,
+            64,
+            instruction,
+            32,
+            bit_matrices=features.bit_matrices,
+            plain_additions=features.amd,
+            split=features.split_vectors,
+        )
     if features.byte_shuffle:
         size = features.vector_bytes
         most = _MOST_SHUFFLES * LANE_BYTES
-        return ByteLookup(size, LANE_BYTES, most, _SHUFFLES[size], 32 if size == 64 else 16)
+        registers = 32 if size == 64 else 16
+        return ByteLookup(
+            size, LANE_BYTES, most, _SHUFFLES[size], registers, plain_additions=features.amd
+        )
     return None

@@ -36,8 +36,12 @@ _WIDENING, _RESULT, _STRIP_RESULT, _SEGMENT_START, _JOB = 4, 20, 12, 50, 400
 segment, and to start and end a job."""
 _JOBS, _LEAST_JOBS = 14, 2
 """Jobs that several segments are not made one below, and those below which outputs are split."""
-_STRIP, _LANES_BYTES = 8, 8 * 1024
-"""Pixels of a strip, at most or one tile, and the indices that are read again for each of them."""
+_STRIP, _LANES_BYTES, _SPLIT_LANES_BYTES = 8, 8 * 1024, 4 * 1024
+"""Pixels of a strip, at most or one tile, and the indices that are read again for each of them, on
+processors that work vectors off in halves, too."""
+_MOST_SUMS, _MOST_SPLIT_SUMS, _MOST_FEW_SUMS = 16, 8, 6
+"""Vectors of sums of a tile, at most: with 32 registers, with such that are worked off in halves
+(measured: with 16 the loop is no faster alone, and 1 to 9 % slower in whole layers), with 16."""
 _SEGMENT, _SEGMENT_CODES = 28, 4096
 """Pixels of a segment, at most: few enough for their results to be written while the next ones are
 added up. Where pixels have few codes, segments may be longer, if the table is in the cache."""
@@ -130,7 +134,8 @@ class LookupCore:
         few = max(1, _STRIP // segments.tile)
         lanes = table.units * table.steps * self.blocks * table.lookup.vector_bytes
         in_line = segments.rows == 1 and segments.span > few * segments.tile
-        fits = self.parts == 1 and lanes <= _LANES_BYTES
+        most = _SPLIT_LANES_BYTES if table.lookup.split else _LANES_BYTES
+        fits = self.parts == 1 and lanes <= most
         return few if in_line and fits else segments.tiles
 
     @property
@@ -296,7 +301,11 @@ class LookupCore:
                                 T.sblock_attr({OWNS_RESULT: True})
                                 entries = T.sblock_alloc_buffer((lookups, steps, size), "uint8")
                                 found = T.sblock_alloc_buffer((lookups, blocks, size), "uint8")
-                                total = T.sblock_alloc_buffer((tile, blocks, size), "uint8")
+                                # LLVM keeps buffers in registers, but none of a kilobyte.
+                                total = [
+                                    T.sblock_alloc_buffer((blocks, size), "uint8")
+                                    for _ in range(tile)
+                                ]
                                 first: T.let = self.strip_start(vt)
                                 sum_strip(
                                     zeros,
@@ -388,14 +397,16 @@ def _encoder(conv: Convolution, table: Table) -> type[SignCodes]:
 
 def _tiles(table: Table, blocks: int, config: dict[str, int]) -> list[int]:
     """Return how many pixels' sums may be in registers, with so many vectors of outputs each."""
-    registers = table.lookup.registers
+    registers, split = table.lookup.registers, table.lookup.split
+    most_sums = _MOST_SUMS if registers == 32 else _MOST_FEW_SUMS
+    most = min(8, (_MOST_SPLIT_SUMS if split else most_sums) // blocks)
     if table.sharing == 2:
         # Both sums of two pixels, what is found for them, their entries; and two constants.
-        most = 2 * max(1, (registers - 2) // (3 * blocks + table.steps))
+        fit = 2 * max(1, (registers - 2) // (3 * blocks + table.steps))
         if "pixels" in config:
-            return [max(2, min(config["pixels"], most) // 2 * 2)]
-        return list(range(min(8, most), most // 2 - 1, -2))
+            return [max(2, min(config["pixels"], fit) // 2 * 2)]
+        most = min(most, fit) if split else min(8, fit)
+        return list(range(most, fit // 2 - 1, -2))
     if "pixels" in config:
         return [min(config["pixels"], registers * 3 // 4 // blocks)]
-    most = min(8, (16 if registers == 32 else 6) // blocks)
     return list(range(most, most // 2, -1))

@@ -129,6 +129,11 @@ class Table:
         """Registers that a row is loaded into; those for further steps are made of the first."""
         return 1 if self.swaps else self.steps
 
+    @property
+    def part_bytes(self) -> int:
+        """Bytes of a row that one register is loaded with."""
+        return self.row_bytes // self.loaded
+
     def _code_channels(self, unit: int) -> int:
         return BYTE if self.taps == 1 and unit % BYTE == 0 else 1
 

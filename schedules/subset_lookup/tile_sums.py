@@ -118,111 +118,97 @@ class TileSums:
         return sum_chunk
 
     def _start(self) -> Callable[..., None]:
-        @T.inline
-        def start(total):
-            for px in T.unroll(self.tile):
-                for block in T.unroll(self.blocks):
-                    for o in T.vectorized(self.table.lookup.vector_bytes):
-                        total[px, block, o] = T.uint8(0)
+        zeros = T.broadcast(T.uint8(0), self.table.lookup.vector_bytes)
+
+        def start(total: list[tirx.Buffer]) -> None:
+            for sums in total:
+                for block in range(self.blocks):
+                    T.buffer_store(sums, zeros, [block, self.places])
 
         return start
 
     def _add_run(self) -> Callable[..., None]:
-        return self._add_shared() if self.table.sharing == 2 else self._add_unit()
+        return self._add_shared if self.table.sharing == 2 else self._add_unit
 
-    def _add_unit(self) -> Callable[..., None]:
-        """Return what adds a unit's responses to the sums of the pixels."""
-        places, loaded = self.places, self.table.loaded
+    def _add_unit(
+        self, rows, codes, lanes, total, entries, _found, turn, group, part, unit, first, _run
+    ) -> None:
+        """Add a unit's responses to the sums of the pixels, inside of a kernel."""
+        places = self.places
+        for px, sums in enumerate(total):
+            for s in range(self.table.loaded):
+                row = self._register(self._row(rows, codes, turn, first + px, unit, s))
+                T.buffer_store(entries, row, [px, s, places])
+            self._swap(entries, px)
+            for block in range(self.blocks):
+                at = group, part, unit, block
+                more = self._add_up(sums[block, places], entries, px, lanes, *at)
+                T.buffer_store(sums, more, [block, places])
 
-        @T.inline
-        def add_unit(
-            rows, codes, lanes, total, entries, _found, turn, group, part, unit, first, _run
-        ):
-            for px in T.unroll(self.tile):
-                for s in T.unroll(loaded):
-                    entries[px, s, places] = self._row(rows, codes, turn, first + px, unit, s)
-                if self.table.swaps:
-                    entries[px, 1, places] = self.table.lookup.swap(entries[px, 0, places])
-                for block in T.unroll(self.blocks):
-                    total[px, block, places] = self._add_up(
-                        total[px, block, places], entries, px, lanes, group, part, unit, block
-                    )
-
-        return add_unit
-
-    def _add_shared(self) -> Callable[..., None]:
-        """Return what adds the responses of a run of units to the sums of pairs of pixels.
+    def _add_shared(
+        self, rows, codes, lanes, total, entries, found, turn, group, part, unit, first, run
+    ) -> None:
+        """Add the responses of a run of units to the sums of pairs of pixels, inside of a kernel.
 
         Sums of an even pixel are those of both, until `finish` takes the odd one's away.
         """
-        places, loaded = self.places, self.table.loaded
-
-        @T.inline
-        def add_shared(
-            rows, codes, lanes, total, entries, found, turn, group, part, unit, first, run
-        ):
-            for u in T.unroll(run):
-                for pair in T.unroll(self.lookups):
-                    for s in T.unroll(loaded):
-                        entries[pair, s, places] = self.table.lookup.share(
-                            self._row(rows, codes, turn, first + 2 * pair, unit + u, s),
-                            self._row(rows, codes, turn, first + 2 * pair + 1, unit + u, s),
-                        )
-                    if self.table.swaps:
-                        entries[pair, 1, places] = self.table.lookup.swap(entries[pair, 0, places])
-                for block in T.unroll(self.blocks):
-                    for pair in T.unroll(self.lookups):
-                        if u == 0:
-                            found[pair, block, places] = self._look_up(
-                                entries, pair, lanes, group, part, unit + u, block
-                            )
-                        else:
-                            found[pair, block, places] = self._add_up(
-                                found[pair, block, places],
-                                entries,
-                                pair,
-                                lanes,
-                                group,
-                                part,
-                                unit + u,
-                                block,
-                            )
-            for pair in T.unroll(self.lookups):
-                for block in T.unroll(self.blocks):
-                    total[2 * pair, block, places] = (
-                        total[2 * pair, block, places] + found[pair, block, places]
+        lookup, places = self.table.lookup, self.places
+        for u in range(run):
+            for pair in range(self.lookups):
+                for s in range(self.table.loaded):
+                    both = (
+                        self._row(rows, codes, turn, first + 2 * pair + px, unit + u, s)
+                        for px in range(2)
                     )
-                    total[2 * pair + 1, block, places] = total[
-                        2 * pair + 1, block, places
-                    ] + self.table.lookup.upper(found[pair, block, places])
+                    entry = self._register(lookup.share(*both, self.table.part_bytes))
+                    T.buffer_store(entries, entry, [pair, s, places])
+                self._swap(entries, pair)
+            for block in range(self.blocks):
+                for pair in range(self.lookups):
+                    at = group, part, unit + u, block
+                    if u == 0:
+                        more = self._look_up(entries, pair, lanes, *at)
+                    else:
+                        sums = found[pair, block, places]
+                        more = self._add_up(sums, entries, pair, lanes, *at)
+                    T.buffer_store(found, more, [pair, block, places])
+        for pair, (all_, second) in enumerate(zip(total[::2], total[1::2], strict=True)):
+            for block in range(self.blocks):
+                more = found[pair, block, places]
+                T.buffer_store(all_, all_[block, places] + more, [block, places])
+                upper = second[block, places] + lookup.upper(more)
+                T.buffer_store(second, upper, [block, places])
 
-        return add_shared
+    def _swap(self, entries: tirx.Buffer, at: int) -> None:
+        """Make the register of the second step of a lookup of the first one's, where it can be."""
+        if self.table.swaps:
+            swapped = self.table.lookup.swap(entries[at, 0, self.places])
+            T.buffer_store(entries, swapped, [at, 1, self.places])
 
     def _finish(self) -> Callable[..., None]:
         places, lookup = self.places, self.table.lookup
-        nibble = T.broadcast(T.uint8(NIBBLE_BITS), lookup.vector_bytes)
+        half = lookup.vector_bytes // 2
 
-        def without(total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
+        def without(all_: Expr, second: Expr) -> Expr:
             """Return the sums of a pair without 16 times the second pixel's."""
-            return total[px, block, places] - (total[px + 1, block, places] << nibble)
+            return all_ - (second << T.broadcast(T.uint8(NIBBLE_BITS), lookup.vector_bytes))
 
-        def next_first(total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
+        def next_first(first: Expr) -> Expr:
             """Return for even bytes 16 times the next byte's sum of the first pixel."""
-            half = lookup.vector_bytes // 2
-            words = T.reinterpret(f"uint16x{half}", without(total, px, block))
+            words = T.reinterpret(f"uint16x{half}", first)
             words = words >> T.broadcast(T.uint16(NIBBLE_BITS), half)
             return T.reinterpret(lookup.vector, words & T.broadcast(T.uint16(0xF0), half))
 
-        @T.inline
-        def finish(total):
-            if self.table.sharing == 2:
-                for pair in T.unroll(self.lookups):
-                    for block in T.unroll(self.blocks):
-                        if lookup.shifts_words:
-                            total[2 * pair + 1, block, places] = total[
-                                2 * pair + 1, block, places
-                            ] - next_first(total, 2 * pair, block)
-                        total[2 * pair, block, places] = without(total, 2 * pair, block)
+        def finish(total: list[tirx.Buffer]) -> None:
+            if self.table.sharing == 1:
+                return
+            for all_, second in zip(total[::2], total[1::2], strict=True):
+                for block in range(self.blocks):
+                    at = block, places
+                    if lookup.shifts_words:
+                        more = next_first(without(all_[at], second[at]))
+                        T.buffer_store(second, second[at] - more, [*at])
+                    T.buffer_store(all_, without(all_[at], second[at]), [*at])
 
         return finish
 
@@ -235,15 +221,23 @@ class TileSums:
         unit: Expr,
         step: Expr,
     ) -> Expr:
-        """Return a register of a unit's responses: those that one step of a lookup reads."""
+        """Return a unit's responses that one step of a lookup reads: a register, or its start."""
         table, result = self.table, None
-        width = table.row_bytes // table.loaded
         for piece, code in enumerate(self._codes(codes, turn, pixel, unit)):
-            start = piece * table.piece_bytes + step * width
-            row = rows.vload([start + T.Cast("int32", code)], f"uint8x{width}")
-            row = table.lookup.register(row, width)
+            start = piece * table.piece_bytes + step * table.part_bytes
+            row = rows.vload([start + T.Cast("int32", code)], f"uint8x{table.part_bytes}")
+            # Loads repeat them.
+            row = table.lookup.repeated(row, table.part_bytes) if table.lookup.repeats else row
             result = row if result is None else result + row
         return result
+
+    def _register(self, row: Expr) -> Expr:
+        """Return a register of responses as `_row` returns them.
+
+        What combines responses is done before: for fewer bytes it may be faster.
+        """
+        lookup = self.table.lookup
+        return row if lookup.repeats else lookup.filled(row, self.table.part_bytes)
 
     def _codes(self, codes: tirx.Buffer, turn: Expr, pixel: Expr, unit: Expr) -> list[Expr]:
         """Return the codes of a unit's pieces.

@@ -8,7 +8,7 @@ words are added as they are: even sums have 256 times the odd ones in them until
 # Types of arguments of functions that are inlined into a kernel are no Python types.
 # mypy: disable-error-code="no-untyped-def"
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tvm import tirx
@@ -48,9 +48,9 @@ class WideSums:
     def _words(self, which: int, q: Expr, block: Expr) -> Expr:
         return T.ramp(self._place(which, q, block), 1, self.half)
 
-    def _pairs(self, total: tirx.Buffer, px: Expr, block: Expr) -> Expr:
+    def _pairs(self, sums: tirx.Buffer, block: int) -> Expr:
         lanes = T.ramp(0, 1, self.table.lookup.vector_bytes)
-        return T.reinterpret(f"uint16x{self.half}", total[px, block, lanes])
+        return T.reinterpret(f"uint16x{self.half}", sums[block, lanes])
 
     @property
     def _byte_bits(self) -> Expr:
@@ -59,34 +59,32 @@ class WideSums:
     def set(self) -> Callable[..., None]:
         """Return what sets the sums of a tile, inside of a kernel.
 
-        Its arguments are the words, the tile's sums uint8 (tile, blocks, vector bytes), and the
-        first pixel.
+        Its arguments are the words, the tile's sums, for each pixel uint8 (blocks, vector bytes),
+        and the first pixel.
         """
 
-        @T.inline
-        def set_sums(words, total, first):
-            for px in T.unroll(self.segments.tile):
-                for block in T.unroll(self.blocks):
-                    words[self._words(0, first + px, block)] = self._pairs(total, px, block)
-                    words[self._words(1, first + px, block)] = (
-                        self._pairs(total, px, block) >> self._byte_bits
-                    )
+        def set_sums(words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
+            for place, more in self._parts(total, first):
+                T.buffer_store(words, more, [place])
 
         return set_sums
 
     def add(self) -> Callable[..., None]:
         """Return what adds the sums of a tile; its arguments are those of `set`."""
 
-        @T.inline
-        def add_sums(words, total, first):
-            for px in T.unroll(self.segments.tile):
-                for block in T.unroll(self.blocks):
-                    low = T.meta_var(self._words(0, first + px, block))
-                    high = T.meta_var(self._words(1, first + px, block))
-                    words[low] = words[low] + self._pairs(total, px, block)
-                    words[high] = words[high] + (self._pairs(total, px, block) >> self._byte_bits)
+        def add_sums(words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
+            for place, more in self._parts(total, first):
+                T.buffer_store(words, words[place] + more, [place])
 
         return add_sums
+
+    def _parts(self, total: list[tirx.Buffer], first: Expr) -> Iterator[tuple[Expr, Expr]]:
+        """Yield where the sums of a tile are kept as words, and what they are."""
+        for px, sums in enumerate(total):
+            for block in range(self.blocks):
+                yield self._words(0, first + px, block), self._pairs(sums, block)
+                odd = self._pairs(sums, block) >> self._byte_bits
+                yield self._words(1, first + px, block), odd
 
     def finish(self, outputs: int) -> Callable[..., None]:
         """Return what makes results of the sums, inside of a kernel; a group has `outputs`.

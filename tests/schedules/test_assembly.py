@@ -99,6 +99,29 @@ def test_lookup_permutes_and_adds_bytes_in_registers(outputs: int, unit: int) ->
     assert not [line for line in hot if "vpextr" in line]
 
 
+@pytest.mark.parametrize("outputs", [128, 256])
+def test_where_vectors_are_split_rows_are_put_together_before_they_fill_one(outputs: int) -> None:
+    """Additions are plain ones there, which more ports take."""
+    text = assembly("int8", "subset_lookup", "llvm -mcpu=znver4", outputs=outputs)
+    hot = most(inner_loops(text), r"vpaddb\s+%zmm")
+    together = [line for line in hot if "vpternlog" in line]
+    assert together
+    assert all("%ymm" in line and "%zmm" not in line for line in together)
+    assert sum("vpaddb" in line for line in hot) > sum("vpermb" in line for line in hot)
+    assert not any("vpaddusb" in line for line in hot)
+
+
+@pytest.mark.parametrize("cpu", ["icelake-server", "znver4"])
+def test_sums_of_a_tile_take_no_memory_however_many_they_are(cpu: str) -> None:
+    """Of the core's buffers, the one for codes alone is allocated."""
+    texts = [
+        assembly("int8", "subset_lookup", f"llvm -mcpu={cpu}", outputs=outputs, unit=unit)
+        for outputs in (64, 256)
+        for unit in (1, 2)
+    ]
+    assert len({text.count("__TVMBackendAllocWorkspace") for text in texts}) == 1
+
+
 @pytest.mark.parametrize("outputs", [64, 128])
 def test_shuffles_of_both_halves_of_a_table_share_what_puts_rows_together(outputs: int) -> None:
     """Of three units and two pixels: a load, a shift, a load with an "or", and a swap a unit."""

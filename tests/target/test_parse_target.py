@@ -31,6 +31,21 @@ def test_the_triple_follows_from_the_cpu() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cpu", "amd", "split_vectors"),
+    [
+        ("haswell", False, False),
+        ("sapphirerapids", False, False),
+        ("znver3", True, False),
+        ("znver4", True, True),
+        ("znver5", True, False),
+    ],
+)
+def test_processors_of_amd_are_known_by_their_extensions(cpu, amd, split_vectors) -> None:
+    features = features_of(parse_target(f"llvm -mcpu={cpu}"))
+    assert (features.amd, features.split_vectors) == (amd, split_vectors)
+
+
+@pytest.mark.parametrize(
     ("target", "cpu"),
     [
         ("llvm -mcpu=cortex-a53", "cortex-a53"),

@@ -20,7 +20,7 @@ from ..schedules.records import Record, Records
 from ..seeded_inputs import seeded_inputs
 from ..target import features_of
 from .finals import Race
-from .tasks import tasks_of
+from .tasks import Task, tasks_of
 
 ROUNDS = 41
 _WARM_UP = 3
@@ -74,22 +74,27 @@ def prove(detected: Detected, target: Target, records: Sequence[Record], threads
 
 def used(detected: Detected, target: Target, records: Sequence[Record]) -> list[Record]:
     """Return the records that a network's layers would be compiled by."""
-    found, features = Records(records), features_of(target)
-    tasks = tasks_of(rewrite(detected, features))
-    there = (found.find(task.operation, features) for task in tasks)
-    return [record for record in there if record is not None]
+    return [record for _, record in _recorded(detected, target, records)]
 
 
 def _layers(
     detected: Detected, target: Target, records: Sequence[Record]
 ) -> dict[str, frozenset[str]]:
     """Return the names of the layers that each record is for, by its fingerprint."""
-    wanted = {record.operation.fingerprint for record in used(detected, target, records)}
     return {
         task.operation.fingerprint: frozenset(task.layers)
-        for task in tasks_of(rewrite(detected, features_of(target)))
-        if task.operation.fingerprint in wanted
+        for task, _ in _recorded(detected, target, records)
     }
+
+
+def _recorded(
+    detected: Detected, target: Target, records: Sequence[Record]
+) -> list[tuple[Task, Record]]:
+    """Return the tasks of a network that there are records for, each with its own."""
+    found, features = Records(records), features_of(target)
+    tasks = tasks_of(rewrite(detected, features))
+    there = ((task, found.find(task.operation, features)) for task in tasks)
+    return [(task, record) for task, record in there if record is not None]
 
 
 def _times(

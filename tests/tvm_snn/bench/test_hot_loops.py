@@ -93,11 +93,11 @@ def test_a_replayed_loop_has_addresses_in_its_buffer_and_no_offsets() -> None:
     assert "jne 0x0" not in text
 
 
-def test_a_replayed_chain_of_products_takes_four_cycles_or_more_each() -> None:
+def test_a_replayed_chain_of_products_takes_three_cycles_or_more_each() -> None:
     chain = Block(("pmuludq %xmm0, %xmm0",) * 20 + ("jne 0x0",), 1, True)
     cycles = replay(chain)() * clock_hertz()
     # The machine may be busy with something else, but never faster.
-    assert cycles > 0.8 * 80
+    assert cycles > 0.8 * 60
 
 
 def test_steps_are_counted_exactly() -> None:

@@ -7,7 +7,6 @@ cache is known, the plugin `count_lines.c` simulates it in the same run.
 """
 
 import re
-import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -16,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
 
-from ...errors import SnnError
 from ...schedules.near_cache import LINE_BYTES
+from ..c_compiler import compile_code
 from ..llvm import llvm_tool
 from .emulate import emulate
 from .machines import Machine
@@ -146,13 +145,10 @@ def _disassemble(machine: Machine, program: Path) -> Iterator[tuple[int, str]]:
 @cache
 def _plugin(name: str) -> Path:
     """Return a plugin of qemu, compiled for this machine."""
-    compiler = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
-    if compiler is None:
-        raise SnnError("Counting instructions needs a C compiler: apt install gcc.")
     source = _FOLDER / name
     path = Path(gettempdir()) / f"tvm_snn_{source.stem}_{source.stat().st_mtime_ns}.so"
     if not path.exists():
         own = path.with_suffix(".new.so")
-        subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", own, source], check=True)
+        compile_code(["-shared", "-fPIC", "-O2", "-o", own, source])
         own.replace(path)
     return path

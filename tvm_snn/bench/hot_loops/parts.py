@@ -34,7 +34,7 @@ def responses(instructions: Sequence[str], strategy: str) -> int:
 
 
 def _looked_up(loop: Sequence[str]) -> int:
-    added = [line for line in loop if line.startswith("vpaddusb")]
+    added = [line for line in loop if re.match(r"vpaddu?s?b\s", line)]
     found = [match for line in loop if (match := re.search(_LOOKUP, line))]
     if not added or not found:
         return 0

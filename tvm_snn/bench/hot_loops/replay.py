@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .steps import Block, compile_code
+from ..c_compiler import compile_code
+from .steps import Block
 
 _COPIES, _TURNS, _REPEATS = 12, 500, 8
 """Copies of the body between which no register is set, turns of all of them, and how often these

@@ -7,7 +7,6 @@ takes seconds in place of microseconds, but it is the code that is timed, wherev
 
 import ctypes
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import tvm
 
 from ...errors import SnnError
 from ...threads import use_threads
+from ..c_compiler import compile_code
 from ..kernel_clock import KernelCall
 from ..llvm import llvm_tool
 
@@ -142,14 +142,6 @@ def _stepper() -> Callable[..., int]:
         compile_code(["-shared", "-fPIC", "-O1", "-o", path, _SOURCE])
         function: Callable[..., int] = ctypes.CDLL(str(path)).count_steps
     return function
-
-
-def compile_code(arguments: Sequence[str | Path]) -> None:
-    """Run the C compiler; raises SnnError when there is none, or it fails."""
-    compiler = shutil.which("gcc") or shutil.which("cc") or shutil.which("clang")
-    if compiler is None:
-        raise SnnError("Counting steps needs a C compiler: apt install gcc.")
-    _run([compiler, *arguments])
 
 
 def _run(command: Sequence[str | Path]) -> str:

@@ -29,7 +29,7 @@ def loops_table(layers: Sequence[LayerParts]) -> Table:
             "(o,c) a cycle, alone",
             "(o,c) a cycle, layer",
         ],
-        note="The model is llvm-mca's of Sapphire Rapids, which has no caches. Alone, the loop's "
+        note="The model is llvm-mca's of the processor, which has no caches. Alone, the loop's "
         "instructions run on this machine with all data in the first-level cache. Of the layer it "
         "is the time from packed signs or floats to floats, in the fastest of sixty turns; cycles "
         "are by the clock that a chain of known instructions shows right after it.",

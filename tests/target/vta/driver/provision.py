@@ -6,14 +6,14 @@ It wants another numpy than this project and would disturb its environment; a bo
 nothing of tvm_snn anyway.
 """
 
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+
+from tests import debian
 
 REQUIREMENT = "pynq == 4.0.0"
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tvm_snn" / "pynq"
+CACHE = debian.CACHE / "pynq"
 SITE = CACHE / REQUIREMENT.replace(" == ", "-")
 """The packages: a board's `site-packages`."""
 
