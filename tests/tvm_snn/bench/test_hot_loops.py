@@ -93,6 +93,12 @@ def test_a_replayed_loop_has_addresses_in_its_buffer_and_no_offsets() -> None:
     assert "jne 0x0" not in text
 
 
+def test_a_replayed_loop_reads_addresses_of_its_buffer_and_words_that_are_zero() -> None:
+    text = replayed(("movq 0x8(%rax), %rdx", "movq (%rdi), %rcx", "vmovups (%rdx,%rcx), %ymm0"))
+    assert "movq address(%rip), %rdx" in text
+    assert "movq (%rdi), %rcx" in text
+
+
 def test_a_replayed_chain_of_products_takes_three_cycles_or_more_each() -> None:
     chain = Block(("pmuludq %xmm0, %xmm0",) * 20 + ("jne 0x0",), 1, True)
     cycles = replay(chain)() * clock_hertz()

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from ...target import features_of, parse_target
+from ...target import features_of
 from ...threads import use_threads
 from ..kernels import FLOAT_DATA, PAIRS_32, PAIRS_64, SINGLE
 from ..layers_of_resnet18 import layers_named
@@ -45,8 +45,7 @@ def main(layers: str, output: Path) -> None:
     ]
     taken = [take_apart(*case) for case in track(cases, "taking apart", console=console)]
     tables = layer_tables(taken)
-    host = features_of(parse_target(HOST))
-    if host.byte_permute and not host.amd:
+    if any(features_of(target).byte_permute for target in bench_targets(HOST).values()):
         tables.append(mixtures_table(mixtures()))
     for table in tables:
         console.print(table.rich())

@@ -1,6 +1,8 @@
-"""Whether 256-bit instructions have a port of their own beside 512-bit ones, on this machine.
+"""What instructions of lookups take beside one another, on this machine.
 
-Sapphire Rapids has a third port for vectors up to 256 bits, which llvm-mca's model always uses.
+Processors share units out in ways that llvm-mca's models do not have: the third port of Sapphire
+Rapids for vectors up to 256 bits takes none beside those of 512, and Zen 4's units for saturating
+additions are partly those for permutations.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ _REPEATS = 40
 
 @dataclass(frozen=True)
 class Mixture:
-    """Instructions of both widths, none of which waits for another."""
+    """Instructions none of which waits for another."""
 
     what: str
     model: float
@@ -25,21 +27,27 @@ class Mixture:
 
 
 def mixtures() -> list[Mixture]:
-    """Time eight permutations and eight additions of 512 bits, without and with additions of 256.
+    """Time permutations of 512 bits with additions of both kinds, and with some of 256 bits.
 
     Takes a processor with AVX-512 VBMI.
     """
-    wide: list[str] = []
-    for at in range(8):
-        wide += [
-            f"vpermb %zmm{16 + at % 4}, %zmm20, %zmm{at}",
-            f"vpaddusb %zmm{at}, %zmm{8 + at}, %zmm{8 + at}",
-        ]
+    saturating, plain = (_looking_up(addition) for addition in ("vpaddusb", "vpaddb"))
     narrow = [f"vpaddb %ymm24, %ymm25, %ymm{26 + at}" for at in range(4)]
     return [
-        _mixture("8 permutations, 8 additions of 512 bits", wide),
-        _mixture("the same and 4 additions of 256 bits", [*wide, *narrow]),
+        _mixture("8 permutations, 8 saturating additions, of 512 bits", saturating),
+        _mixture("8 permutations, 8 plain additions, of 512 bits", plain),
+        _mixture("the first of these, and 4 additions of 256 bits", [*saturating, *narrow]),
     ]
+
+
+def _looking_up(addition: str) -> list[str]:
+    lines: list[str] = []
+    for at in range(8):
+        lines += [
+            f"vpermb %zmm{16 + at % 4}, %zmm20, %zmm{at}",
+            f"{addition} %zmm{at}, %zmm{8 + at}, %zmm{8 + at}",
+        ]
+    return lines
 
 
 def _mixture(what: str, instructions: list[str]) -> Mixture:

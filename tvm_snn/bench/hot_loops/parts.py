@@ -34,13 +34,15 @@ def responses(instructions: Sequence[str], strategy: str) -> int:
 
 
 def _looked_up(loop: Sequence[str]) -> int:
-    added = [line for line in loop if re.match(r"vpaddu?s?b\s", line)]
     found = [match for line in loop if (match := re.search(_LOOKUP, line))]
-    if not added or not found:
+    permutes = any("vpermb" in match.string for match in found)
+    # What shuffles of a single unit find is added by plain additions only, and not counted.
+    addition = r"vpadd(us)?b\s" if permutes else r"vpaddusb\s"
+    if not found or not any(re.match(addition, line) for line in loop):
         return 0
     size = _REGISTER_BYTES[found[0][1]]
     # Of two shuffles for one response, one gives 0; entries of two pixels are put together by one.
-    steps = 1 if "vpermb" in found[0].string else 2
+    steps = 1 if permutes else 2
     shared = any(line.startswith(("vpternlog", "vpor")) for line in loop)
     return len(found) // steps * size * (2 if shared else 1)
 

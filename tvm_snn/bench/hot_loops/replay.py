@@ -9,7 +9,7 @@ model.
 import ctypes
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,10 +56,10 @@ def replayed(instructions: Sequence[str]) -> str:
     # What is kept on the stack is kept elsewhere than what is read.
     free = next((name for name in _POINTERS if not any(f"%{name}" in line for line in body)), "rsi")
     body = [re.sub(r"(-?\w*)\(%rsp", partial(_on_stack, free), line) for line in body]
-    # An address that is read from memory, such as one kept on the stack, is the buffer's, too.
-    body = [
-        re.sub(r"^movq -?\w*\(\S*\), (%r\w+)$", r"movq address(%rip), \1", line) for line in body
-    ]
+    # An address that is read from memory, such as one kept on the stack, is the buffer's, too; what
+    # nothing is addressed from is a word.
+    bases = {name for line in body for name in re.findall(r"\((%r\w+)", line)}
+    body = [_read_address(line, bases) for line in body]
     offsets = {_whole(name) for line in body for name in re.findall(r",%(\w+)[,)]", line)}
     names = {_whole(name) for line in body for name in re.findall(r"%(r\w+|e[a-ds][ixp]?)\b", line)}
     set_all = [
@@ -74,6 +74,11 @@ def replayed(instructions: Sequence[str]) -> str:
     lines += [f"address: .quad buffer+{_START}"]
     lines += [".p2align 12", f"buffer: .fill {_BUFFER}, 1, 0", ""]
     return "\n".join(lines)
+
+
+def _read_address(line: str, bases: Set[str]) -> str:
+    read = re.match(r"movq -?\w*\(\S*\), (%r\w+)$", line)
+    return f"movq address(%rip), {read[1]}" if read and read[1] in bases else line
 
 
 def _on_stack(pointer: str, place: re.Match[str]) -> str:

@@ -135,9 +135,9 @@ def bounds_table(layers: Sequence[LayerParts]) -> Table:
 
 
 def mixtures_table(found: Sequence[Mixture]) -> Table:
-    """Return what instructions of both widths take."""
+    """Return what instructions take beside one another."""
     return Table(
-        "Instructions of 256 bits beside those of 512",
+        "Instructions beside one another",
         ["instructions", "cycles, model", "cycles, alone"],
         [[each.what, f"{each.model:.1f}", f"{each.alone:.1f}"] for each in found],
     )
