@@ -71,9 +71,9 @@ class TileSums:
     def sum_chunk(self) -> Callable[..., None]:
         """Return what adds the responses of a chunk of units up, inside of a kernel.
 
-        Its arguments are the rows of the table, the codes, the lanes, the sums to set, uint8
-        (tile, blocks, vector bytes), vectors to work in, uint8 (lookups, steps, vector bytes) and
-        (lookups, blocks, vector bytes), the turn, the group, the part of the outputs, the chunk,
+        Its arguments are the rows of the table, the codes, the lanes, the sums to set, for
+        each pixel uint8 (blocks, vector bytes), vectors to work in, uint8 (lookups, steps, vector
+        bytes) and (lookups, blocks, vector bytes), the turn, the group, the part of the outputs, the chunk,
         and the first pixel.
         """
         table, run, chunk = self.table, self.table.run, self.table.chunk
@@ -156,11 +156,11 @@ class TileSums:
         for u in range(run):
             for pair in range(self.lookups):
                 for s in range(self.table.loaded):
-                    both = (
+                    even, odd = (
                         self._row(rows, codes, turn, first + 2 * pair + px, unit + u, s)
                         for px in range(2)
                     )
-                    entry = self._register(lookup.share(*both, self.table.part_bytes))
+                    entry = self._register(lookup.share(even, odd, self.table.part_bytes))
                     T.buffer_store(entries, entry, [pair, s, places])
                 self._swap(entries, pair)
             for block in range(self.blocks):
