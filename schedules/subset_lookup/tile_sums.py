@@ -73,8 +73,8 @@ class TileSums:
 
         Its arguments are the rows of the table, the codes, the lanes, the sums to set, for
         each pixel uint8 (blocks, vector bytes), vectors to work in, uint8 (lookups, steps, vector
-        bytes) and (lookups, blocks, vector bytes), the turn, the group, the part of the outputs, the chunk,
-        and the first pixel.
+        bytes) and (lookups, blocks, vector bytes), the turn, the group, the part of the outputs,
+        the chunk, and the first pixel.
         """
         table, run, chunk = self.table, self.table.run, self.table.chunk
         rest = table.units % run
