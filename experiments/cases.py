@@ -1,6 +1,5 @@
 """What is compared on Fashion-MNIST: methods, networks and seeds, in the order they are run."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -30,55 +29,47 @@ REACH = 0.1
 """How far latent entries of 8 kernels start from zero, and how far beyond it the memory follows,
 in these short runs; chosen by `refinement.py`. The defaults, those of the authors' code, are made
 for more than a hundred times as many steps, and here leave subsets as drawn."""
-CAREFUL_REACH = 0.05
-"""The same of subsets that are `centred` and `agreed`."""
 LAST_STEP = 600
 """Until when learned subsets move, of the 1,875 steps of a run: the weights have to settle."""
-CAREFUL = ("small-vgg",)
-"""Networks whose learned subsets are `centred` and `agreed`. Without shortcuts, gradients of
-kernels are large, noisy and mostly common to all of a layer (`gradients.py`)."""
-LATENT = 0.03
-"""Size of `small-vgg`'s latent weights at first, as a part of the usual one. With that, 5 to 10 %
-of their signs change in a run, with this, 35 to 45 %, and 1 bit reaches 84 % rather than 80
-(`refinement.py --network small-vgg --latent 1`)."""
+CAREFUL: dict[str, dict[str, Any]] = {
+    "small-vgg": {"reach": 0.06, "last_step": 1200, "centred": True, "agreed": True}
+}
+"""Networks whose subsets learn otherwise. Without shortcuts, gradients of kernels are large, noisy
+and mostly common to all of a layer (`gradients.py`). Runs of `small-vgg` have 3,750 steps."""
+LATENT = {"small": 0.1, "small-vgg": 0.03}
+"""Size of latent weights at first, as a part of the usual one. In a short run, more signs change
+with small ones, and the network learns more (`refinement.py --latent`)."""
 TEMPERATURE = 0.03
 """Of the relaxed selection of codewords, from which start and noise of its scores follow. Scores
 move by 1 / temperature times a kernel's gradient, and what they have to move by is in proportion to
-the temperature: in 150 steps at tau 5 no entry of a subset changed at 0.2, 8 % did at 0.03 and 30 %
+the temperature: in 150 steps at tau 5 no entry of a subset changed at 0.2, 2 % did at 0.03 and 21 %
 at 0.02 (`refinement.py --codewords`)."""
 
 
-def learning(kernels: int, channels: int, careful: bool) -> dict[str, Any]:
-    """How a subset of so many learned kernels, of so many channels each, refines here.
+def learning(
+    kernels: int, reach: float = REACH, last_step: int = LAST_STEP, **options: Any
+) -> dict[str, Any]:
+    """How a subset of so many learned kernels refines here.
 
-    A kernel's gradient sums over the weights that use it. Of n such terms, about random, the sum
-    grows as sqrt(n), and n falls as the product of kernels and channels rises. `careful` subsets
-    (see `CAREFUL`) need not start as far from flipping.
+    A kernel's gradient sums over the weights that use it, and the more kernels there are, the fewer
+    use each.
     """
-    reach = (CAREFUL_REACH if careful else REACH) * math.sqrt(8 / (kernels * channels))
-    return {
-        "period": 1,
-        "start": reach,
-        "threshold": reach,
-        "last_step": LAST_STEP,
-        "centred": careful,
-        "agreed": careful,
-    }
+    start = reach * 8 / kernels
+    return {"period": 1, "start": start, "threshold": start, "last_step": last_step, **options}
 
 
 def refined(
-    size: int, unit_shape: UnitShape, generator: torch.Generator | None, careful: bool = False
+    size: int, unit_shape: UnitShape, generator: torch.Generator | None, **options: Any
 ) -> RefinedSubset:
-    """A refined subset that learns as fast as a short run takes; see `CAREFUL`."""
-    return RefinedSubset(size, unit_shape, generator, **learning(size, unit_shape[0], careful))
+    """A refined subset that learns as fast as a short run takes; `options` as in `CAREFUL`."""
+    return RefinedSubset(size, unit_shape, generator, **learning(size, **options))
 
 
 def negation_closed(
-    size: int, unit_shape: UnitShape, generator: torch.Generator | None, careful: bool = False
+    size: int, unit_shape: UnitShape, generator: torch.Generator | None, **options: Any
 ) -> NegationClosedSubset:
     """The same of a subset closed under negation, which learns half of its kernels."""
-    options = learning(size // 2, unit_shape[0], careful)
-    return NegationClosedSubset(size, unit_shape, generator, **options)
+    return NegationClosedSubset(size, unit_shape, generator, **learning(size // 2, **options))
 
 
 def codewords(
@@ -111,8 +102,8 @@ POLICIES: dict[str, str | PolicyFactory] = {
 }
 
 NETWORKS: dict[str, dict[str, Any]] = {
-    "small": {"factory": small_resnet, "width": 16},
-    "small-vgg": {"factory": small_vgg, "width": 16, "latent": LATENT},
+    "small": {"factory": small_resnet, "width": 16, "latent": LATENT["small"]},
+    "small-vgg": {"factory": small_vgg, "width": 16, "latent": LATENT["small-vgg"]},
     "resnet": {"factory": resnet20, "width": 16, "depth": 2},
     "resnet20": {"factory": resnet20, "width": 16, "depth": 6},
     "vgg": {"factory": vgg_small, "width": 32},
@@ -178,7 +169,7 @@ class Case:
         """The network before training."""
         options = dict(self.method.options)
         if self.network in CAREFUL and options.get("subset") in (refined, negation_closed):
-            options["subset"] = partial(options["subset"], careful=True)
+            options["subset"] = partial(options["subset"], **CAREFUL[self.network])
         if self.method.recipe == "float" and "latent" in NETWORKS[self.network]:
             options["latent"] = 1.0
         return fresh_network(self.network, activations=self.activations, seed=self.seed, **options)

@@ -1,10 +1,10 @@
 """How much gradient should flip an entry of a kernel in short training, and until when?
 
     python experiments/refinement.py
-    python experiments/refinement.py --tau 5 --setting 0.15 0.15 1875 --setting 0.05 0.05 600
+    python experiments/refinement.py --tau 5 --setting 0.05 0.05 600 --setting 0.025 0.025 600
     python experiments/refinement.py --tau 5 --codewords 0.2 600 --codewords 0.02 600
-    python experiments/refinement.py --network small-vgg --centred --agreed --setting 0.1 0.1 600
-    python experiments/refinement.py --network small-vgg --latent 1 --setting 0.1 0.1 600
+    python experiments/refinement.py --network small-vgg --epochs 12 --centred --agreed
+    python experiments/refinement.py --latent 1
 
 Trains a small network with random subsets and with refined ones of several `start`, `threshold` and
 `last_step`, or with selected codewords of several `temperature` and `last_step`, as long as
@@ -28,12 +28,7 @@ from tvm_snn.nn import BinarizedLayer, SubBitLayer
 from tvm_snn.nn.subsets import PolicyFactory, RefinedSubset
 from tvm_snn.training import Data, Settings, TensorSplit, Training, load_data
 
-SETTINGS: tuple[tuple[float, float, int], ...] = (
-    (0.3, 0.3, 1875),
-    (0.2, 0.2, 1875),
-    (0.15, 0.15, 600),
-    (0.1, 0.1, 600),
-)
+SETTINGS: tuple[tuple[float, float, int], ...] = ((0.1, 0.1, 600), (0.05, 0.05, 600))
 """`start`, `threshold` and `last_step`, for tau 3."""
 HELD_OUT = 6000
 
@@ -98,7 +93,7 @@ def changed(before: list[Tensor], after: list[Tensor]) -> float:
 @click.option("--agreed", is_flag=True, help="Entries flip with the weights that use them only.")
 @click.option("--images", default=20000)
 @click.option("--epochs", default=6)
-@click.option("--seeds", default=1)
+@click.option("--seed", "seeds", type=int, multiple=True, default=(0,))
 def main(
     data_root: Path | None,
     network: str,
@@ -111,7 +106,7 @@ def main(
     agreed: bool,
     images: int,
     epochs: int,
-    seeds: int,
+    seeds: tuple[int, ...],
 ) -> None:
     """Compare settings of refinement on held-out training images."""
     data = split(load_data("fashion-mnist", data_root, augment=False), images)
@@ -133,7 +128,7 @@ def main(
     options: dict[str, Any] = {"activations": activations}
     if latent is not None:
         options["latent"] = latent
-    for seed in range(seeds):
+    for seed in seeds:
         for name, policy in policies.items():
             kernels = {"tau": None} if policy is None else {"tau": tau, "subset": policy}
             model = fresh_network(network, seed=seed, **kernels, **options)
