@@ -335,7 +335,7 @@ class LookupCore:
         """
         parts = self.parts // self.splits
         chunks, tile, wide = self.table.chunks, self.segments.tile, self.wide_sums
-        set_sums, add_sums, finish = wide.set(), wide.add(), wide.finish(self.filled_outputs)
+        set_sums, add_sums, finish = wide.set, wide.add, wide.finish(self.filled_outputs)
         sum_chunk = self.tile_sums.sum_chunk()
 
         @T.inline

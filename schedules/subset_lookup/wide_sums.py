@@ -56,27 +56,19 @@ class WideSums:
     def _byte_bits(self) -> Expr:
         return T.broadcast(T.uint16(_BYTE_BITS), self.half)
 
-    def set(self) -> Callable[..., None]:
-        """Return what sets the sums of a tile, inside of a kernel.
+    def set(self, words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
+        """Set the sums of a tile, inside of a kernel.
 
-        Its arguments are the words, the tile's sums, for each pixel uint8 (blocks, vector bytes),
-        and the first pixel.
+        `total` are the tile's, for each pixel uint8 (blocks, vector bytes), `first` is its first
+        pixel.
         """
+        for place, more in self._parts(total, first):
+            T.buffer_store(words, more, [place])
 
-        def set_sums(words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
-            for place, more in self._parts(total, first):
-                T.buffer_store(words, more, [place])
-
-        return set_sums
-
-    def add(self) -> Callable[..., None]:
-        """Return what adds the sums of a tile; its arguments are those of `set`."""
-
-        def add_sums(words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
-            for place, more in self._parts(total, first):
-                T.buffer_store(words, words[place] + more, [place])
-
-        return add_sums
+    def add(self, words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
+        """Add the sums of a tile, inside of a kernel; arguments are those of `set`."""
+        for place, more in self._parts(total, first):
+            T.buffer_store(words, words[place] + more, [place])
 
     def _parts(self, total: list[tirx.Buffer], first: Expr) -> Iterator[tuple[Expr, Expr]]:
         """Yield where the sums of a tile are kept as words, and what they are."""

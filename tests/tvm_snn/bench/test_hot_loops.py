@@ -99,11 +99,12 @@ def test_a_replayed_loop_reads_addresses_of_its_buffer_and_words_that_are_zero()
     assert "movq (%rdi), %rcx" in text
 
 
-def test_a_replayed_chain_of_products_takes_three_cycles_or_more_each() -> None:
-    chain = Block(("pmuludq %xmm0, %xmm0",) * 20 + ("jne 0x0",), 1, True)
+def test_a_replayed_chain_of_products_takes_four_cycles_or_more_each() -> None:
+    # Of 3 cycles and 1: vectors' products take as long only on some processors.
+    chain = Block(("imulq %rax, %rax", "xorq %rbx, %rax") * 20 + ("jne 0x0",), 1, True)
     cycles = replay(chain)() * clock_hertz()
     # The machine may be busy with something else, but never faster.
-    assert cycles > 0.8 * 60
+    assert cycles > 0.8 * 80
 
 
 def test_steps_are_counted_exactly() -> None:
