@@ -25,8 +25,9 @@ BYTE = 8
 """Channels of a 1x1 unit that make one code together: a byte of packed signs."""
 _U8_MAX, _NIBBLE_MAX = 255, 15
 _MOST_JOINED = 6
-_CACHE_BYTES = 32 * 1024
-"""Table that the first-level cache holds next to indices, codes and sums."""
+_CACHE_BYTES, _SPLIT_CACHE_BYTES = 32 * 1024, 16 * 1024
+"""Table that the first-level cache holds next to indices, codes and sums; on processors that work
+vectors off in halves, too, whose cache is smaller."""
 
 
 class Table:
@@ -112,7 +113,8 @@ class Table:
     @property
     def cached(self) -> bool:
         """Whether the first-level cache holds the table."""
-        return self.pieces * self.piece_bytes <= _CACHE_BYTES
+        most = _SPLIT_CACHE_BYTES if self.lookup.split else _CACHE_BYTES
+        return self.pieces * self.piece_bytes <= most
 
     @property
     def steps(self) -> int:
