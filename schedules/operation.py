@@ -14,7 +14,7 @@ from ..tvm_api import attrs_dict
 from .config import CONFIG, with_config
 from .shapes import shape_of
 
-KERNELS = 6
+KERNELS = 7
 """Version of the kernels. It grows when a knob changes its meaning or a kernel what it is good
 at, so that what was measured before is not taken for what would be measured now."""
 _STRATEGY = "strategy"

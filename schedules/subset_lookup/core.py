@@ -6,7 +6,6 @@ See `subset_lookup` for how it works.
 # A kernel's signature in TVMScript is no Python type.
 # mypy: disable-error-code="no-untyped-def, valid-type"
 
-from collections.abc import Callable
 from math import prod
 
 from tvm import te, tirx
@@ -25,6 +24,8 @@ from .column_codes import ColumnCodes
 from .framed_words import FramedWords, whole
 from .segments import Segments
 from .sign_codes import LANES, SignCodes, lanes_of
+from .strip_sums import Operands, StripSums, Work
+from .strips import Strips
 from .table import Table, sharable
 from .tile_sums import TileSums
 from .transposed_codes import TransposedCodes
@@ -36,9 +37,6 @@ _WIDENING, _RESULT, _STRIP_RESULT, _SEGMENT_START, _JOB = 4, 20, 12, 50, 400
 segment, and to start and end a job."""
 _JOBS, _LEAST_JOBS = 14, 2
 """Jobs that several segments are not made one below, and those below which outputs are split."""
-_STRIP, _LANES_BYTES, _SPLIT_LANES_BYTES = 8, 8 * 1024, 4 * 1024
-"""Pixels of a strip, at most or one tile, and the indices that are read again for each of them, on
-processors that work vectors off in halves, too."""
 _MOST_SUMS, _MOST_SPLIT_SUMS, _MOST_FEW_SUMS = 16, 8, 6
 """Vectors of sums of a tile, at most: with 32 registers, with such that are worked off in halves
 (measured: with 16 the loop is no faster alone, and 1 to 9 % slower in whole layers), with 16."""
@@ -123,49 +121,9 @@ class LookupCore:
         )
 
     @property
-    def strip_tiles(self) -> int:
-        """Tiles whose results are finished together.
-
-        A few pixels are best: their results are written while the next ones are added up. But a
-        pixel's results must be made together, and all indices, which are read again for every
-        strip, must stay in the cache. Otherwise, these are all tiles of a segment.
-        """
-        segments, table = self.segments, self.table
-        few = max(1, _STRIP // segments.tile)
-        lanes = table.units * table.steps * self.blocks * table.lookup.vector_bytes
-        in_line = segments.rows == 1 and segments.span > few * segments.tile
-        most = _SPLIT_LANES_BYTES if table.lookup.split else _LANES_BYTES
-        fits = self.parts == 1 and lanes <= most
-        return few if in_line and fits else segments.tiles
-
-    @property
-    def strips(self) -> int:
-        """Strips of a segment."""
-        return -(-self.segments.tiles // self.strip_tiles)
-
-    @property
-    def strip_pixels(self) -> int:
-        """Pixels of a strip, of which some may be computed in vain if it is the only one."""
-        return self.strip_tiles * self.segments.tile
-
-    def strip_start(self, strip: Expr) -> Expr:
-        """Return the first pixel of a strip; the last one overlaps the one before it."""
-        if self.strips == 1:
-            return T.int32(0)
-        return T.min(strip * self.strip_pixels, self.segments.span - self.strip_pixels)
-
-    @property
-    def wide_sums(self) -> WideSums:
-        """What makes results of the sums of tiles."""
-        pixels = self.segments.rows * self.segments.span if self.strips == 1 else self.strip_pixels
-        return WideSums(
-            self.table,
-            self.segments,
-            self.borders,
-            self.blocks,
-            pixels,
-            2 * self.codes.segment_codes,
-        )
+    def strips(self) -> Strips:
+        """The strips of a segment."""
+        return Strips.of(self.segments, self.table, self.blocks, self.parts)
 
     @property
     def cycles(self) -> float:
@@ -173,9 +131,10 @@ class LookupCore:
         conv, table, segments = self.conv, self.table, self.segments
         runs = self.tile_sums.run_cycles * -(-table.units // table.run)
         widenings = _WIDENING * table.chunks * segments.tile * self.blocks
-        result = _RESULT if self.strips == 1 else _STRIP_RESULT
+        strips = self.strips
+        result = _RESULT if strips.count == 1 else _STRIP_RESULT
         pixel = self.codes.cycles + result * self.blocks * self.parts
-        tiles = self.strips * self.strip_tiles
+        tiles = strips.count * strips.tiles
         segment = self.parts * tiles * (runs + widenings) + segments.filled * pixel + _SEGMENT_START
         segment += (self.splits - 1) * segments.filled * self.codes.cycles
         count = conv.batch * conv.groups * segments.count
@@ -184,7 +143,7 @@ class LookupCore:
     @property
     def _scratch(self) -> int:
         """Words that a job works in: codes, then what they are made from or the sums of a strip."""
-        sums = self.strip_pixels * self.blocks * self.table.lookup.vector_bytes
+        sums = self.strips.pixels * self.blocks * self.table.lookup.vector_bytes
         return 2 * self.codes.segment_codes + max(sums, self.codes.strip_codes)
 
     @property
@@ -241,21 +200,24 @@ class LookupCore:
         share, all_chunks = self.job_segments, conv.groups * table.chunks
         jobs, splits = conv.batch * conv.groups * segments.count // share, self.splits
         own_outputs = outputs // splits
-        lookups, encode, sum_strip = (
-            self.tile_sums.lookups,
-            self.codes.encode_segment(),
-            self._sum_strip(),
-        )
+        lookups, encode = self.tile_sums.lookups, self.codes.encode_segment()
+        wide = WideSums(table, segments, self.borders, blocks, origin=2 * self.codes.segment_codes)
+        sums = StripSums(strips, self.tile_sums, wide, self.parts // splits, outputs)
 
-        def region(results: tirx.Buffer, at: Expr, strip: Expr, split: Expr) -> tirx.BufferRegion:
-            """Return a job's results of a strip of the segment number `at`, of all segments."""
-            y, x = segments.corner(at % segments.count)
-            rows, span = segments.rows, segments.span
-            if strips > 1:
-                x, span = x + self.strip_start(strip), self.strip_pixels
+        def region(
+            results: tirx.Buffer, at: Expr, first: Expr, shape: tuple[int, int], split: Expr
+        ) -> tirx.BufferRegion:
+            """Return a job's results of some rows of some pixels of segment `at`, of all segments.
+
+            They begin at the segment's pixel number `first`.
+            """
+            y, x = segments.pixel(at % segments.count, first)
             image = at // (segments.count * conv.groups)
-            first = at // segments.count % conv.groups * outputs + split * own_outputs
-            return results[image, y : y + rows, x : x + span, first : first + own_outputs]
+            begin = at // segments.count % conv.groups * outputs + split * own_outputs
+            height, width = shape
+            return results[image, y : y + height, x : x + width, begin : begin + own_outputs]
+
+        sum_strip = sums.sum_strip(region)
 
         @T.prim_func(s_tir=True, private=True)
         def accumulate(
@@ -284,10 +246,10 @@ class LookupCore:
                     for turn_of_job in range(share):
                         segment: T.let = (v * share + turn_of_job) % segments.count
                         encode(padded, codes, code, parity, counts, any_zero, n, group, segment)
-                        for strip in range(strips):
+                        for strip in range(strips.count):
                             with T.sblock("strip"):
                                 at = T.axis.spatial(jobs * share, v * share + turn_of_job)
-                                vt = T.axis.spatial(strips, strip)
+                                vt = T.axis.spatial(strips.count, strip)
                                 vs = T.axis.spatial(splits, split)
                                 T.reads(
                                     whole(codes),
@@ -297,8 +259,11 @@ class LookupCore:
                                     whole(lanes),
                                     whole(starts),
                                 )
-                                T.writes(region(results, at, vt, vs), whole(codes))
-                                T.sblock_attr({OWNS_RESULT: True})
+                                T.writes(
+                                    region(results, at, strips.start(vt), strips.shape, vs),
+                                    whole(codes),
+                                )
+                                T.sblock_attr({OWNS_RESULT: True} if not sums.by_pixel else {})
                                 entries = T.sblock_alloc_buffer((lookups, steps, size), "uint8")
                                 found = T.sblock_alloc_buffer((lookups, blocks, size), "uint8")
                                 # LLVM keeps buffers in registers, but none of a kilobyte.
@@ -306,86 +271,19 @@ class LookupCore:
                                     T.sblock_alloc_buffer((blocks, size), "uint8")
                                     for _ in range(tile)
                                 ]
-                                first: T.let = self.strip_start(vt)
+                                first: T.let = strips.start(vt)
                                 sum_strip(
-                                    zeros,
-                                    rows,
-                                    lanes,
-                                    starts,
-                                    codes,
-                                    counts,
-                                    entries,
-                                    found,
-                                    total,
+                                    Operands(zeros, rows, lanes, starts),
+                                    Work(codes, counts, entries, found, total),
                                     results,
                                     (n, group, segment),
+                                    at,
                                     vs,
                                     first,
                                     any_zero,
                                 )
 
         return accumulate
-
-    def _sum_strip(self) -> Callable[..., None]:
-        """Return what adds up the responses of a strip and makes results of them, in a kernel.
-
-        Its arguments are the core's operands but for the image, a job's codes and counts, vectors
-        to work in (see `TileSums.sum_chunk`), the results, the place (image, group, segment), the
-        job's share of the outputs, the strip's first pixel, and whether the image has zeros.
-        """
-        parts = self.parts // self.splits
-        chunks, tile, wide = self.table.chunks, self.segments.tile, self.wide_sums
-        set_sums, add_sums, finish = wide.set, wide.add, wide.finish(self.filled_outputs)
-        sum_chunk = self.tile_sums.sum_chunk()
-
-        @T.inline
-        def sum_strip(
-            zeros,
-            rows,
-            lanes,
-            starts,
-            codes,
-            counts,
-            entries,
-            found,
-            total,
-            results,
-            place,
-            split,
-            first,
-            any_zero,
-        ):
-            for own_part in range(parts):
-                part: T.let = split * parts + own_part
-                for step in range(chunks * (1 + any_zero)):
-                    ch: T.let = step % chunks
-                    turn: T.let = step // chunks
-                    zero: T.let = T.Cast("int32", zeros[place[0], place[1] * chunks + ch])
-                    if turn <= zero:
-                        for at in range(self.strip_tiles):
-                            sum_chunk(
-                                rows,
-                                codes,
-                                lanes,
-                                total,
-                                entries,
-                                found,
-                                turn,
-                                place[1],
-                                part,
-                                ch,
-                                first + at * tile,
-                            )
-                            if step == 0:
-                                set_sums(codes, total, at * tile)
-                            else:
-                                add_sums(codes, total, at * tile)
-                            # In an image with zeros, what has none counts for both turns.
-                            if zero < any_zero:
-                                add_sums(codes, total, at * tile)
-                finish(codes, counts, starts, results, place, part, first, any_zero)
-
-        return sum_strip
 
 
 def _encoder(conv: Convolution, table: Table) -> type[SignCodes]:

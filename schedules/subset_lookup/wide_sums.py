@@ -31,8 +31,6 @@ class WideSums:
     borders: Borders
     blocks: int
     """Vectors of outputs of a tile."""
-    pixels: int
-    """Pixels of which results are made; sums may be kept for more of them, up to whole tiles."""
     origin: int
     """Word of the buffer at which the sums begin."""
 
@@ -79,11 +77,12 @@ class WideSums:
                 yield self._words(1, first + px, block), odd
 
     def finish(self, outputs: int) -> Callable[..., None]:
-        """Return what makes results of the sums, inside of a kernel; a group has `outputs`.
+        """Return what makes results of a pixel's sums, in a kernel; a group has `outputs`.
 
         Its arguments are the words, the parities of pixels uint16 (filled,), where sums start, the
         results int16 (N, H, W, groups * outputs), the place (image, group, segment), the part
-        of the outputs, the first pixel, and whether there were two turns (1) or one (0).
+        of the outputs, the first pixel and which one from it, and whether there were two turns (1)
+        or one (0).
         """
         half, size, blocks = self.half, self.table.lookup.vector_bytes, self.blocks
 
@@ -106,23 +105,22 @@ class WideSums:
                 T.buffer_store(results, T.reinterpret(f"int16x{half}", value), place)
 
         @T.inline
-        def finish(words, counts, starts, results, place, part, first, any_zero):
-            for q in range(self.pixels):
-                y: T.let = self.segments.pixel(place[2], first + q)[0]
-                x: T.let = self.segments.pixel(place[2], first + q)[1]
-                once: T.let = T.Cast("uint16", 1 - any_zero)
-                for block in range(blocks):
-                    o: T.let = T.min((part * blocks + block) * size, outputs - size)
-                    store(
-                        words,
-                        starts,
-                        results,
-                        (place[0], y, x, place[1]),
-                        o,
-                        counts[first + q],
-                        once,
-                        q,
-                        block,
-                    )
+        def finish(words, counts, starts, results, place, part, first, q, any_zero):
+            y: T.let = self.segments.pixel(place[2], first + q)[0]
+            x: T.let = self.segments.pixel(place[2], first + q)[1]
+            once: T.let = T.Cast("uint16", 1 - any_zero)
+            for block in range(blocks):
+                o: T.let = T.min((part * blocks + block) * size, outputs - size)
+                store(
+                    words,
+                    starts,
+                    results,
+                    (place[0], y, x, place[1]),
+                    o,
+                    counts[first + q],
+                    once,
+                    q,
+                    block,
+                )
 
         return finish

@@ -120,13 +120,13 @@ def test_scaled_results_of_packed_signs(target_text: str) -> None:
 
 @pytest.mark.parametrize(
     ("channels", "size", "pixels"),
-    # Few channels: a tile; more: the rows of a segment.
-    [(64, 56, (1, 1, 8)), (64, 25, (1, 1, 5)), (256, 14, (1, 2, 14))],
+    # One part of the outputs: a pixel; several: the rows of a segment.
+    [(64, 56, (1, 1, 1)), (256, 14, (1, 1, 1)), (512, 14, (1, 2, 14))],
 )
-def test_small_layers_are_finished_strip_by_strip(
+def test_results_are_taken_as_soon_as_a_pixel_has_all(
     channels: int, size: int, pixels: tuple[int, ...]
 ) -> None:
-    """The results of a strip or segment are all that is kept of them before what follows."""
+    """The results of a pixel or segment are all that is kept of them before what follows."""
     case = layer(channels, size, 32)
     text = lower(case, parse_target("llvm -mcpu=icelake-server"), scaled).script()
     (buffer,) = re.findall(r"_of_job = T.sblock_alloc_buffer\(\((.*)\), \"int16\"\)", text)
