@@ -64,7 +64,7 @@ class ByteLookup:
 
     def row_bytes(self, entries: int) -> int:
         """Return the bytes of a table: what loads can repeat over a whole register."""
-        if self.entries == LANE_BYTES:
+        if self.repeats:
             return self.steps(entries) * LANE_BYTES
         return next(size for size in (16, 32, 64) if entries <= size)
 
@@ -74,7 +74,7 @@ class ByteLookup:
         What combines rows then does so for both at once. For the second instruction the halves
         trade places, so that each 128 bits of outputs have seen both.
         """
-        wide = self.entries == LANE_BYTES and self.vector_bytes > LANE_BYTES
+        wide = self.repeats and self.vector_bytes > LANE_BYTES
         return wide and self.steps(entries) == 2
 
     def swap(self, halves: Expr) -> Expr:
@@ -87,7 +87,7 @@ class ByteLookup:
 
         It is uint8; of a table of so many `entries`, the instruction is number `step`.
         """
-        if self.entries != LANE_BYTES:
+        if not self.repeats:
             return entry
         low = entry & T.uint8(LANE_BYTES - 1)
         part = (step + lane // LANE_BYTES) % 2 if self.swaps(entries) else step
@@ -111,13 +111,13 @@ class ByteLookup:
     @property
     def shared_factor(self) -> int:
         """What entries are multiplied by for `share`: whatever makes that fewest instructions."""
-        shifts = self.entries == LANE_BYTES or self.neon is not None
+        shifts = self.repeats or self.neon is not None
         return 1 if shifts else 1 + (1 << NIBBLE_BITS)
 
     @property
     def shared_instructions(self) -> int:
         """Instructions of `share`."""
-        return 2 if self.entries == LANE_BYTES else 1
+        return 2 if self.repeats else 1
 
     @property
     def shifts_words(self) -> bool:
@@ -148,7 +148,7 @@ class ByteLookup:
 
         They are registers, or the first `size` bytes of one.
         """
-        if self.entries == LANE_BYTES:
+        if self.repeats:
             words = T.reinterpret(f"uint16x{self.vector_bytes // 2}", second)
             shift = T.broadcast(T.uint16(NIBBLE_BITS), self.vector_bytes // 2)
             return first | T.reinterpret(self.vector, words << shift)

@@ -87,17 +87,7 @@ class StripSums:
                     T.reads(whole(work.codes), whole(work.counts), whole(operands.starts))
                     T.writes(region(results, at, first + vq, (1, 1), share))
                     T.sblock_attr({OWNS_RESULT: True})
-                    finish(
-                        work.codes,
-                        work.counts,
-                        operands.starts,
-                        results,
-                        place,
-                        share,
-                        first,
-                        vq,
-                        any_zero,
-                    )
+                    finish(operands, work, results, place, share, first, vq, any_zero)
 
         @T.inline
         def by_part(operands, work, results, place, _at, share, first, any_zero):
@@ -105,17 +95,7 @@ class StripSums:
                 part: T.let = share * parts + own_part
                 sum_part(operands, work, place, part, first, any_zero)
                 for q in range(pixels):
-                    finish(
-                        work.codes,
-                        work.counts,
-                        operands.starts,
-                        results,
-                        place,
-                        part,
-                        first,
-                        q,
-                        any_zero,
-                    )
+                    finish(operands, work, results, place, part, first, q, any_zero)
 
         return by_pixel if self.by_pixel else by_part
 
@@ -133,25 +113,13 @@ class StripSums:
                 zero: T.let = T.Cast("int32", operands.zeros[place[0], place[1] * chunks + ch])
                 if turn <= zero:
                     for at in range(tiles):
-                        sum_chunk(
-                            operands.rows,
-                            work.codes,
-                            operands.lanes,
-                            work.total,
-                            work.entries,
-                            work.found,
-                            turn,
-                            place[1],
-                            part,
-                            ch,
-                            first + at * tile,
-                        )
+                        sum_chunk(operands, work, turn, place[1], part, ch, first + at * tile)
                         if step == 0:
-                            set_sums(work.codes, work.total, at * tile)
+                            set_sums(work, at * tile)
                         else:
-                            add_sums(work.codes, work.total, at * tile)
+                            add_sums(work, at * tile)
                         # In an image with zeros, what has none counts for both turns.
                         if zero < any_zero:
-                            add_sums(work.codes, work.total, at * tile)
+                            add_sums(work, at * tile)
 
         return sum_part

@@ -69,95 +69,57 @@ class TileSums:
         return T.ramp(0, 1, self.table.lookup.vector_bytes)
 
     def sum_chunk(self) -> Callable[..., None]:
-        """Return what adds the responses of a chunk of units up, inside of a kernel.
+        """Return what sets the sums of a tile to the responses of a chunk of units, in a kernel.
 
-        Its arguments are the rows of the table, the codes, the lanes, the sums to set, for
-        each pixel uint8 (blocks, vector bytes), vectors to work in, uint8 (lookups, steps, vector
-        bytes) and (lookups, blocks, vector bytes), the turn, the group, the part of the outputs,
-        the chunk, and the first pixel.
+        Its arguments are the core's `Operands`, the job's `Work`, the turn, the group, the part of
+        the outputs, the chunk, and the first pixel.
         """
         table, run, chunk = self.table, self.table.run, self.table.chunk
         rest = table.units % run
-        start, add_run, finish = self._start(), self._add_run(), self._finish()
+        add_run = self._add_shared if table.sharing == 2 else self._add_unit
 
         @T.inline
-        def sum_chunk(rows, codes, lanes, total, entries, found, turn, group, part, ch, first):
-            start(total)
+        def sum_chunk(operands, work, turn, group, part, ch, first):
+            self._start(work)
             for at in range(T.min(chunk, table.units - ch * chunk) // run):
-                add_run(
-                    rows,
-                    codes,
-                    lanes,
-                    total,
-                    entries,
-                    found,
-                    turn,
-                    group,
-                    part,
-                    ch * chunk + at * run,
-                    first,
-                    run,
-                )
+                add_run(operands, work, turn, group, part, ch * chunk + at * run, first, run)
             if rest > 0 and ch == table.chunks - 1:
-                add_run(
-                    rows,
-                    codes,
-                    lanes,
-                    total,
-                    entries,
-                    found,
-                    turn,
-                    group,
-                    part,
-                    table.units - rest,
-                    first,
-                    rest,
-                )
-            finish(total)
+                add_run(operands, work, turn, group, part, table.units - rest, first, rest)
+            self._finish(work)
 
         return sum_chunk
 
-    def _start(self) -> Callable[..., None]:
+    def _start(self, work) -> None:
         zeros = T.broadcast(T.uint8(0), self.table.lookup.vector_bytes)
+        for sums in work.total:
+            for block in range(self.blocks):
+                T.buffer_store(sums, zeros, [block, self.places])
 
-        def start(total: list[tirx.Buffer]) -> None:
-            for sums in total:
-                for block in range(self.blocks):
-                    T.buffer_store(sums, zeros, [block, self.places])
-
-        return start
-
-    def _add_run(self) -> Callable[..., None]:
-        return self._add_shared if self.table.sharing == 2 else self._add_unit
-
-    def _add_unit(
-        self, rows, codes, lanes, total, entries, _found, turn, group, part, unit, first, _run
-    ) -> None:
+    def _add_unit(self, operands, work, turn, group, part, unit, first, _run) -> None:
         """Add a unit's responses to the sums of the pixels, inside of a kernel."""
-        places = self.places
-        for px, sums in enumerate(total):
+        places, entries = self.places, work.entries
+        for px, sums in enumerate(work.total):
             for s in range(self.table.loaded):
-                row = self._register(self._row(rows, codes, turn, first + px, unit, s))
+                row = self._register(self._row(operands, work, turn, first + px, unit, s))
                 T.buffer_store(entries, row, [px, s, places])
             self._swap(entries, px)
             for block in range(self.blocks):
                 at = group, part, unit, block
-                more = self._add_up(sums[block, places], entries, px, lanes, *at)
+                more = self._add_up(sums[block, places], entries, px, operands.lanes, *at)
                 T.buffer_store(sums, more, [block, places])
 
-    def _add_shared(
-        self, rows, codes, lanes, total, entries, found, turn, group, part, unit, first, run
-    ) -> None:
+    def _add_shared(self, operands, work, turn, group, part, unit, first, run) -> None:
         """Add the responses of a run of units to the sums of pairs of pixels, inside of a kernel.
 
-        Sums of an even pixel are those of both, until `finish` takes the odd one's away.
+        Sums of an even pixel are those of both, until `_finish` takes the odd one's away.
         """
         lookup, places = self.table.lookup, self.places
+        entries, found, lanes = work.entries, work.found, operands.lanes
         for u in range(run):
             for pair in range(self.lookups):
                 for s in range(self.table.loaded):
                     even, odd = (
-                        self._row(rows, codes, turn, first + 2 * pair + px, unit + u, s)
+                        self._row(operands, work, turn, first + 2 * pair + px, unit + u, s)
                         for px in range(2)
                     )
                     entry = self._register(lookup.share(even, odd, self.table.part_bytes))
@@ -172,7 +134,7 @@ class TileSums:
                         sums = found[pair, block, places]
                         more = self._add_up(sums, entries, pair, lanes, *at)
                     T.buffer_store(found, more, [pair, block, places])
-        for pair, (all_, second) in enumerate(zip(total[::2], total[1::2], strict=True)):
+        for pair, (all_, second) in enumerate(self._pairs(work)):
             for block in range(self.blocks):
                 more = found[pair, block, places]
                 T.buffer_store(all_, all_[block, places] + more, [block, places])
@@ -185,47 +147,41 @@ class TileSums:
             swapped = self.table.lookup.swap(entries[at, 0, self.places])
             T.buffer_store(entries, swapped, [at, 1, self.places])
 
-    def _finish(self) -> Callable[..., None]:
-        places, lookup = self.places, self.table.lookup
-        half = lookup.vector_bytes // 2
+    def _finish(self, work) -> None:
+        if self.table.sharing == 1:
+            return
+        lookup, places = self.table.lookup, self.places
+        for all_, second in self._pairs(work):
+            for block in range(self.blocks):
+                at = block, places
+                if lookup.shifts_words:
+                    more = self._next_first(self._without(all_[at], second[at]))
+                    T.buffer_store(second, second[at] - more, [*at])
+                T.buffer_store(all_, self._without(all_[at], second[at]), [*at])
 
-        def without(all_: Expr, second: Expr) -> Expr:
-            """Return the sums of a pair without 16 times the second pixel's."""
-            return all_ - (second << T.broadcast(T.uint8(NIBBLE_BITS), lookup.vector_bytes))
+    def _pairs(self, work) -> list[tuple[tirx.Buffer, tirx.Buffer]]:
+        """Return the sums of the pixels that share bytes: of both, and of the second."""
+        return list(zip(work.total[::2], work.total[1::2], strict=True))
 
-        def next_first(first: Expr) -> Expr:
-            """Return for even bytes 16 times the next byte's sum of the first pixel."""
-            words = T.reinterpret(f"uint16x{half}", first)
-            words = words >> T.broadcast(T.uint16(NIBBLE_BITS), half)
-            return T.reinterpret(lookup.vector, words & T.broadcast(T.uint16(0xF0), half))
+    def _without(self, all_: Expr, second: Expr) -> Expr:
+        """Return the sums of a pair without 16 times the second pixel's."""
+        bits = T.broadcast(T.uint8(NIBBLE_BITS), self.table.lookup.vector_bytes)
+        return all_ - (second << bits)
 
-        def finish(total: list[tirx.Buffer]) -> None:
-            if self.table.sharing == 1:
-                return
-            for all_, second in zip(total[::2], total[1::2], strict=True):
-                for block in range(self.blocks):
-                    at = block, places
-                    if lookup.shifts_words:
-                        more = next_first(without(all_[at], second[at]))
-                        T.buffer_store(second, second[at] - more, [*at])
-                    T.buffer_store(all_, without(all_[at], second[at]), [*at])
+    def _next_first(self, first: Expr) -> Expr:
+        """Return for even bytes 16 times the next byte's sum of the first pixel."""
+        half = self.table.lookup.vector_bytes // 2
+        words = T.reinterpret(f"uint16x{half}", first)
+        words = words >> T.broadcast(T.uint16(NIBBLE_BITS), half)
+        words = words & T.broadcast(T.uint16(0xF0), half)
+        return T.reinterpret(self.table.lookup.vector, words)
 
-        return finish
-
-    def _row(
-        self,
-        rows: tirx.Buffer,
-        codes: tirx.Buffer,
-        turn: Expr,
-        pixel: Expr,
-        unit: Expr,
-        step: Expr,
-    ) -> Expr:
+    def _row(self, operands, work, turn: Expr, pixel: Expr, unit: Expr, step: Expr) -> Expr:
         """Return a unit's responses that one step of a lookup reads: a register, or its start."""
         table, result = self.table, None
-        for piece, code in enumerate(self._codes(codes, turn, pixel, unit)):
+        for piece, code in enumerate(self._codes(work.codes, turn, pixel, unit)):
             start = piece * table.piece_bytes + step * table.part_bytes
-            row = rows.vload([start + T.Cast("int32", code)], f"uint8x{table.part_bytes}")
+            row = operands.rows.vload([start + T.Cast("int32", code)], f"uint8x{table.part_bytes}")
             # Loads repeat them.
             row = table.lookup.repeated(row, table.part_bytes) if table.lookup.repeats else row
             result = row if result is None else result + row

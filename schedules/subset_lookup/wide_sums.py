@@ -54,19 +54,15 @@ class WideSums:
     def _byte_bits(self) -> Expr:
         return T.broadcast(T.uint16(_BYTE_BITS), self.half)
 
-    def set(self, words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
-        """Set the sums of a tile, inside of a kernel.
+    def set(self, work, first) -> None:
+        """Set the sums of a tile, in a kernel, to `Work.total`; its first pixel is `first`."""
+        for place, more in self._parts(work.total, first):
+            T.buffer_store(work.codes, more, [place])
 
-        `total` are the tile's, for each pixel uint8 (blocks, vector bytes), `first` is its first
-        pixel.
-        """
-        for place, more in self._parts(total, first):
-            T.buffer_store(words, more, [place])
-
-    def add(self, words: tirx.Buffer, total: list[tirx.Buffer], first: Expr) -> None:
-        """Add the sums of a tile, inside of a kernel; arguments are those of `set`."""
-        for place, more in self._parts(total, first):
-            T.buffer_store(words, words[place] + more, [place])
+    def add(self, work, first) -> None:
+        """Add `Work.total` to the sums of a tile, in a kernel."""
+        for place, more in self._parts(work.total, first):
+            T.buffer_store(work.codes, work.codes[place] + more, [place])
 
     def _parts(self, total: list[tirx.Buffer], first: Expr) -> Iterator[tuple[Expr, Expr]]:
         """Yield where the sums of a tile are kept as words, and what they are."""
@@ -79,48 +75,43 @@ class WideSums:
     def finish(self, outputs: int) -> Callable[..., None]:
         """Return what makes results of a pixel's sums, in a kernel; a group has `outputs`.
 
-        Its arguments are the words, the parities of pixels uint16 (filled,), where sums start, the
-        results int16 (N, H, W, groups * outputs), the place (image, group, segment), the part
-        of the outputs, the first pixel and which one from it, and whether there were two turns (1)
-        or one (0).
+        Its arguments are the core's `Operands`, the job's `Work`, the results int16 (N, H, W,
+        groups * outputs), the place (image, group, segment), the part of the outputs, the first
+        pixel and which one from it, and whether there were two turns (1) or one (0).
         """
-        half, size, blocks = self.half, self.table.lookup.vector_bytes, self.blocks
-
-        def total(words: tirx.Buffer, which: int, q: Expr, block: Expr) -> Expr:
-            """Return the sums of bytes alone."""
-            sums = words[self._words(which, q, block)]
-            if which == 0:
-                sums = sums - (words[self._words(1, q, block)] << self._byte_bits)
-            return sums
-
-        def store(words, starts, results, at, o, count, once, q, block) -> None:
-            """Write what stores a block of results; what was added up once only counts twice."""
-            n, y, x, group = at
-            classes = self.borders.row(y), self.borders.column(x)
-            for which in range(2):
-                start = starts[*classes, group, T.ramp(o + which * half, 1, half)]
-                doubled = total(words, which, q, block) << T.broadcast(once + T.uint16(1), half)
-                value = start - T.broadcast(count << once, half) - doubled
-                place = [n, y, x, T.ramp(group * outputs + o + which * half, 1, half)]
-                T.buffer_store(results, T.reinterpret(f"int16x{half}", value), place)
+        size, blocks = self.table.lookup.vector_bytes, self.blocks
 
         @T.inline
-        def finish(words, counts, starts, results, place, part, first, q, any_zero):
+        def finish(operands, work, results, place, part, first, q, any_zero):
             y: T.let = self.segments.pixel(place[2], first + q)[0]
             x: T.let = self.segments.pixel(place[2], first + q)[1]
             once: T.let = T.Cast("uint16", 1 - any_zero)
             for block in range(blocks):
                 o: T.let = T.min((part * blocks + block) * size, outputs - size)
-                store(
-                    words,
-                    starts,
+                self._store(
+                    operands.starts,
                     results,
-                    (place[0], y, x, place[1]),
-                    o,
-                    counts[first + q],
+                    (place[0], y, x, place[1], o, outputs),
+                    self._totals(work.codes, q, block),
+                    work.counts[first + q],
                     once,
-                    q,
-                    block,
                 )
 
         return finish
+
+    def _totals(self, words: tirx.Buffer, q: Expr, block: Expr) -> tuple[Expr, Expr]:
+        """Return the sums of the even and of the odd bytes alone."""
+        even, odd = (words[self._words(which, q, block)] for which in range(2))
+        return even - (odd << self._byte_bits), odd
+
+    def _store(self, starts, results, at, totals, count, once) -> None:
+        """Store a vector of results; what was added up once only counts twice."""
+        n, y, x, group, o, outputs = at
+        half, classes = self.half, (self.borders.row(y), self.borders.column(x))
+        for which, total in enumerate(totals):
+            first = o + which * half
+            start = starts[*classes, group, T.ramp(first, 1, half)]
+            doubled = total << T.broadcast(once + T.uint16(1), half)
+            value = start - T.broadcast(count << once, half) - doubled
+            place = [n, y, x, T.ramp(group * outputs + first, 1, half)]
+            T.buffer_store(results, T.reinterpret(f"int16x{half}", value), place)
