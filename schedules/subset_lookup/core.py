@@ -19,12 +19,13 @@ from ..borders import Borders
 from ..emit import OWNS_RESULT, core_stage
 from ..pack_signs import pack_stage
 from ..planes import Convolution
+from .buffers import Operands, Work
 from .byte_lookup import ByteLookup
 from .column_codes import ColumnCodes
 from .framed_words import FramedWords, whole
 from .segments import Segments
 from .sign_codes import LANES, SignCodes, lanes_of
-from .strip_sums import Operands, StripSums, Work
+from .strip_sums import StripSums
 from .strips import Strips
 from .table import Table, sharable
 from .tile_sums import TileSums

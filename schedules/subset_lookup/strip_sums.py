@@ -11,7 +11,6 @@ parts are in memory until all of a strip are there.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from tvm import tirx
 from tvm.script import tirx as T
@@ -21,30 +20,6 @@ from .framed_words import whole
 from .strips import Strips
 from .tile_sums import TileSums
 from .wide_sums import WideSums
-
-
-class Operands(NamedTuple):
-    """What a core reads beside the image."""
-
-    zeros: tirx.Buffer
-    rows: tirx.Buffer
-    lanes: tirx.Buffer
-    starts: tirx.Buffer
-
-
-class Work(NamedTuple):
-    """What a job works in."""
-
-    codes: tirx.Buffer
-    """Codes of a segment, then the sums of a strip as words."""
-    counts: tirx.Buffer
-    """Parities of pixels."""
-    entries: tirx.Buffer
-    """uint8 (lookups, steps, vector bytes)."""
-    found: tirx.Buffer
-    """uint8 (lookups, blocks, vector bytes)."""
-    total: list[tirx.Buffer]
-    """The sums of a tile: for each pixel uint8 (blocks, vector bytes)."""
 
 
 @dataclass(frozen=True)

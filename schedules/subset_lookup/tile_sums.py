@@ -20,6 +20,7 @@ from tvm import tirx
 from tvm.ir import Expr
 from tvm.script import tirx as T
 
+from .buffers import Operands, Work
 from .byte_lookup import NIBBLE_BITS
 from .sign_codes import SignCodes
 from .table import Table
@@ -89,7 +90,7 @@ class TileSums:
 
         return sum_chunk
 
-    def _start(self, work) -> None:
+    def _start(self, work: Work) -> None:
         zeros = T.broadcast(T.uint8(0), self.table.lookup.vector_bytes)
         for sums in work.total:
             for block in range(self.blocks):
@@ -147,7 +148,7 @@ class TileSums:
             swapped = self.table.lookup.swap(entries[at, 0, self.places])
             T.buffer_store(entries, swapped, [at, 1, self.places])
 
-    def _finish(self, work) -> None:
+    def _finish(self, work: Work) -> None:
         if self.table.sharing == 1:
             return
         lookup, places = self.table.lookup, self.places
@@ -159,7 +160,7 @@ class TileSums:
                     T.buffer_store(second, second[at] - more, [*at])
                 T.buffer_store(all_, self._without(all_[at], second[at]), [*at])
 
-    def _pairs(self, work) -> list[tuple[tirx.Buffer, tirx.Buffer]]:
+    def _pairs(self, work: Work) -> list[tuple[tirx.Buffer, tirx.Buffer]]:
         """Return the sums of the pixels that share bytes: of both, and of the second."""
         return list(zip(work.total[::2], work.total[1::2], strict=True))
 
@@ -176,7 +177,9 @@ class TileSums:
         words = words & T.broadcast(T.uint16(0xF0), half)
         return T.reinterpret(self.table.lookup.vector, words)
 
-    def _row(self, operands, work, turn: Expr, pixel: Expr, unit: Expr, step: Expr) -> Expr:
+    def _row(
+        self, operands: Operands, work: Work, turn: Expr, pixel: Expr, unit: Expr, step: Expr
+    ) -> Expr:
         """Return a unit's responses that one step of a lookup reads: a register, or its start."""
         table, result = self.table, None
         for piece, code in enumerate(self._codes(work.codes, turn, pixel, unit)):

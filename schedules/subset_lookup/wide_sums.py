@@ -16,6 +16,7 @@ from tvm.ir import Expr
 from tvm.script import tirx as T
 
 from ..borders import Borders
+from .buffers import Work
 from .segments import Segments
 from .table import Table
 
@@ -54,12 +55,12 @@ class WideSums:
     def _byte_bits(self) -> Expr:
         return T.broadcast(T.uint16(_BYTE_BITS), self.half)
 
-    def set(self, work, first) -> None:
+    def set(self, work: Work, first: Expr) -> None:
         """Set the sums of a tile, in a kernel, to `Work.total`; its first pixel is `first`."""
         for place, more in self._parts(work.total, first):
             T.buffer_store(work.codes, more, [place])
 
-    def add(self, work, first) -> None:
+    def add(self, work: Work, first: Expr) -> None:
         """Add `Work.total` to the sums of a tile, in a kernel."""
         for place, more in self._parts(work.total, first):
             T.buffer_store(work.codes, work.codes[place] + more, [place])
