@@ -17,9 +17,9 @@ def compile_and_compare(model: Path, data: Data, images: int, rounds: int) -> di
 
     The result says on how many images the classes differ from PyTorch's, on how many logits differ
     by more than rounding, on how many of those the network is verified kernel by kernel and has a
-    sign of a float that is zero but for rounding (a tie, which PyTorch may decide otherwise), and
-    how long one image takes on one thread, in microseconds. Raises VerificationError where a kernel
-    is wrong.
+    sign of a float that is zero, exactly or but for rounding (a tie, which PyTorch may decide
+    otherwise), and how long one image takes on one thread, in microseconds. Raises
+    VerificationError where a kernel is wrong.
     """
     network = tvm_snn.compile(str(model), "host", verify=True)
     network.num_threads = 1
@@ -46,7 +46,7 @@ def compile_and_compare(model: Path, data: Data, images: int, rounds: int) -> di
         "accuracy_torch": float((expected.argmax(1) == right).mean()),
         "classes_differ": int((found.argmax(1) != expected.argmax(1)).sum()),
         "logits_differ": int((~close).sum()),
-        "differences_with_ties": sum(bool(v.ties or v.close_calls) for v in verified),
+        "differences_with_ties": sum(bool(v.ties or v.close_calls or v.zeros) for v in verified),
         "microseconds_median": 1e6 * statistics.median(seconds),
         "microseconds_minimum": 1e6 * min(seconds),
         "weight_bytes": network.artifact.weight_bytes,

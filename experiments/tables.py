@@ -73,7 +73,8 @@ def comparison(results: list[Result]) -> str:
     return (
         f"{len(compiled)} networks were compiled and classified {images:,} images in all next to "
         f"PyTorch: {classes} got another class, {logits} had logits that differ by more than "
-        f"rounding, on {ties} of which a sign is of a float that is zero but for rounding."
+        f"rounding, on {ties} of which a sign is of a float that is zero, exactly or but for "
+        "rounding."
     )
 
 

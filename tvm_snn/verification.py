@@ -62,6 +62,10 @@ class Verification:
     here; an engine that rounds differently may decide them otherwise, and everything that follows
     from them."""
 
+    zeros: int = 0
+    """Signs of floats that are exactly zero. Where such a float is a sum, an engine that rounds
+    differently may find one beside zero, which has a sign."""
+
     @property
     def ties(self) -> int:
         """Number of signs that differ because their float is zero but for rounding."""
@@ -208,6 +212,7 @@ class _Comparison:
         if distance is not None:
             close = np.abs(distance) <= tolerance(np.zeros_like(distance), distance)
             self.verification.close_calls += int((close & (distance != 0)).sum())
+            self.verification.zeros += int((distance == 0).sum())
 
     def _tied(
         self, var: relax.Var, number: int, expected: NDArray, found: NDArray, wrong: NDArray

@@ -169,6 +169,13 @@ def test_signs_that_another_engine_may_decide_otherwise_are_counted() -> None:
     assert "3 signs are of floats within rounding of zero" in str(verification)
 
 
+def test_signs_of_exact_zeros_are_counted_apart() -> None:
+    data = np.ones((1, 8, 5, 5), np.float32)
+    data[0, :2, 2, 2] = -1e-9
+    verification = tvm_snn.verify(_signs_of_shifted_input(), [data])
+    assert (verification.close_calls, verification.zeros) == (0, 2)
+
+
 def test_inputs_by_position_by_name_and_alone() -> None:
     image, offset = small_inputs()
     network = small_network()
