@@ -20,6 +20,7 @@ from tests.debian import (
     has_apt,
     native_architecture,
 )
+from tvm_snn.bench.llvm import LEAST_VERSION
 from tvm_snn.training.data.fashion_mnist import DEFAULT_FOLDER
 
 ROOT = CACHE / "tools"
@@ -28,8 +29,6 @@ PROGRAMS = ROOT / "bin"
 PACKAGES = {"qemu-aarch64": "qemu-user", "iverilog": "iverilog", "tclsh": "tcl"}
 """What has a program."""
 _IMAGES, _LLVM = "dataset-fashion-mnist", "llvm"
-_LEAST_LLVM = 17
-"""The first version that has a model of every processor that the benchmarks simulate."""
 _ICARUS = {"iverilog": "-B", "vvp": "-M"}
 """Programs that look for their parts where they were to be installed, and what tells them."""
 
@@ -64,7 +63,7 @@ def _missing() -> Iterator[str]:
     for program, package in PACKAGES.items():
         if shutil.which(program) is None:
             yield package
-    if not any(shutil.which(f"llvm-mca-{version}") for version in range(_LEAST_LLVM, 100)):
+    if not any(shutil.which(f"llvm-mca-{version}") for version in range(LEAST_VERSION, 100)):
         yield _LLVM
     if not DEFAULT_FOLDER.is_dir():
         yield _IMAGES

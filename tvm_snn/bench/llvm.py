@@ -14,6 +14,8 @@ from ..errors import SnnError
 
 _LONGEST = 600
 """Seconds after which llvm-mca is given up."""
+LEAST_VERSION = 17
+"""The first version that has a model of every processor that the benchmarks simulate."""
 
 
 @cache
@@ -21,13 +23,18 @@ def llvm_tool(name: str) -> str:
     """Return the path of a tool such as llvm-mca, the newest version of those on the path.
 
     Debian names each version's tools after it, such as llvm-mca-19. Raises SnnError when there is
-    none.
+    none, or none of LEAST_VERSION or newer.
     """
     folders = map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))
     found = [(_version(path), str(path)) for folder in folders for path in folder.glob(f"{name}-*")]
     version, newest = max(found, default=(0, ""))
-    if version:
+    if version >= LEAST_VERSION:
         return newest
+    if version:
+        raise SnnError(
+            f"{newest} is of version {version}, and {LEAST_VERSION} or newer is needed. Install "
+            f"one, as in: apt install llvm-{LEAST_VERSION}."
+        )
     plain = shutil.which(name)
     if plain is None:
         raise SnnError(f"There is no {name}. Install it: apt install llvm.")

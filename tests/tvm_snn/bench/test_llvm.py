@@ -41,6 +41,13 @@ def test_one_without_a_version_is_taken_where_there_is_no_other(folders: list[Pa
     assert llvm_tool("llvm-mca") == plain
 
 
+def test_one_that_is_too_old_is_an_error(folders: list[Path]) -> None:
+    put(folders[0] / "llvm-mca")
+    put(folders[1] / "llvm-mca-14")
+    with pytest.raises(SnnError, match=r"llvm-mca-14 is of version 14, and 17 or newer is needed"):
+        llvm_tool("llvm-mca")
+
+
 @pytest.mark.usefixtures("folders")
 def test_a_tool_that_is_missing_is_named() -> None:
     with pytest.raises(SnnError, match=r"no llvm-mca. Install it"):
