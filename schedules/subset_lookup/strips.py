@@ -1,6 +1,7 @@
 """Strips: the pixels of a segment whose results are finished together."""
 
 from dataclasses import dataclass
+from math import prod
 
 from tvm.ir import Expr
 from tvm.script import tirx as T
@@ -46,16 +47,15 @@ class Strips:
         return self.tiles * self.segments.tile
 
     @property
-    def results(self) -> int:
-        """Pixels of a strip of which results are made."""
-        segments = self.segments
-        return segments.rows * segments.span if self.count == 1 else self.pixels
-
-    @property
     def shape(self) -> tuple[int, int]:
-        """Rows of a strip, and pixels of each."""
+        """Rows of a strip of which results are made, and pixels of each."""
         segments = self.segments
         return (segments.rows, segments.span) if self.count == 1 else (1, self.pixels)
+
+    @property
+    def results(self) -> int:
+        """Pixels of a strip of which results are made."""
+        return prod(self.shape)
 
     def start(self, strip: Expr) -> Expr:
         """Return the first pixel of a strip; the last one overlaps the one before it."""
