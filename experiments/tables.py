@@ -68,13 +68,13 @@ def comparison(results: list[Result]) -> str:
     compiled = [result["compiled"] for result in results if "compiled" in result]
     if not compiled:
         return ""
-    names = ("images", "classes_differ", "logits_differ", "differences_with_ties")
+    names = ("images", "classes_differ", "logits_differ", "differences_by_ties")
     images, classes, logits, ties = (sum(c[name] for c in compiled) for name in names)
     return (
         f"{len(compiled)} networks were compiled and classified {images:,} images in all next to "
         f"PyTorch: {classes} got another class, {logits} had logits that differ by more than "
-        f"rounding, on {ties} of which a sign is of a float that is zero, exactly or but for "
-        "rounding."
+        f"rounding, on {ties} of which because of ties alone: with PyTorch's signs of floats that "
+        "are zero but for rounding, they are PyTorch's."
     )
 
 

@@ -27,6 +27,7 @@ if find_spec("tvm") is not None:
         UnsupportedOperatorError,
         VerificationError,
     )
+    from .following import Followed, follow
     from .network import Network, load
     from .profiling import Profile, profile
     from .remote import Board, connect
@@ -47,6 +48,7 @@ __all__ = [
     "ArtifactError",
     "Board",
     "CompiledNetwork",
+    "Followed",
     "LayerRow",
     "ModelError",
     "Network",
@@ -63,6 +65,7 @@ __all__ = [
     "__version__",
     "compile",
     "connect",
+    "follow",
     "inspect",
     "load",
     "profile",

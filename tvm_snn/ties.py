@@ -21,7 +21,9 @@ from .relay_passes.layers import operator_name
 RELATIVE_TOLERANCE = 1e-4
 ABSOLUTE_TOLERANCE = 1e-5
 
-_SIGNS = frozenset(("relax.sign", "snn.pack_signs"))
+PACKS_SIGNS = "snn.pack_signs"
+SIGNS = frozenset(("relax.sign", PACKS_SIGNS))
+"""Operators that tell signs."""
 _COMPARISONS = frozenset(
     f"relax.{name}"
     for name in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
@@ -41,7 +43,7 @@ def tolerance(expected: NDArray, tensor: NDArray) -> NDArray:
 def distance_from_threshold(definition: relax.Expr, values: Values) -> NDArray | None:
     """Return the float whose sign an operator tells, None for any other expression."""
     name = operator_name(definition)
-    if name not in _SIGNS and name not in _COMPARISONS:
+    if name not in SIGNS and name not in _COMPARISONS:
         return None
     arrays = [_array(argument, values) for argument in definition.args]
     distance = arrays[0] if len(arrays) == 1 else _difference(*arrays)

@@ -102,7 +102,7 @@ def verify_network(network: CompiledNetwork, inputs: Sequence[Any]) -> Verificat
 
 
 def _verify(network: CompiledNetwork, arrays: list[NDArray]) -> Verification:
-    function = _reference_function(network)
+    function = reference_function(network)
     values = [*arrays, *(weight.array for weight in network.artifact.weights)]
     weights = {weight.name: weight.array for weight in network.artifact.weights}
     cores = Cores(function, parse_target(network.artifact.target), weights, network.compute)
@@ -119,7 +119,11 @@ def _verify(network: CompiledNetwork, arrays: list[NDArray]) -> Verification:
     return verification
 
 
-def _reference_function(network: CompiledNetwork) -> relax.Function:
+def reference_function(network: CompiledNetwork) -> relax.Function:
+    """Return what the reference runs: a compiled network's inputs and weights to its outputs.
+
+    Raises ArtifactError where the artifact's copy of it cannot be read.
+    """
     try:
         return tvm.ir.load_json(network.artifact.network)["main"]
     except Exception as error:

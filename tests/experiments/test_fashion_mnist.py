@@ -75,7 +75,7 @@ def test_the_table_has_mean_and_spread(results):
 def test_differences_of_compiled_networks_are_summed(results):
     (result, _) = results.values()
     assert comparison([result]) == ""
-    compiled = {"images": 10, "classes_differ": 1, "logits_differ": 2, "differences_with_ties": 2}
+    compiled = {"images": 10, "classes_differ": 1, "logits_differ": 2, "differences_by_ties": 2}
     text = comparison([result, result | {"compiled": compiled}, result | {"compiled": compiled}])
     assert text.startswith("2 networks were compiled and classified 20 images")
     assert "2 got another class, 4 had logits" in text
@@ -111,7 +111,7 @@ def test_compiled_networks_are_compared(folder, results):
     compiled = json.loads(path.read_text())["compiled"]
     assert compiled["images"] == 10
     assert compiled["classes_differ"] == 0
-    assert compiled["logits_differ"] == compiled["differences_with_ties"]
+    assert compiled["logits_differ"] == compiled["differences_by_ties"]
     assert compiled["accuracy"] == compiled["accuracy_torch"]
     assert len(results) == 2
 
