@@ -29,13 +29,15 @@ REACH = 0.1
 """How far latent entries of 8 kernels start from zero, and how far beyond it the memory follows,
 in these short runs; chosen by `refinement.py`. The defaults, those of the authors' code, are made
 for more than a hundred times as many steps, and here leave subsets as drawn."""
+MOST_SHARING = 32
+"""Kernels above which latent entries start no nearer to zero: so many need hardly be learned."""
 LAST_STEP = 600
-"""Until when learned subsets move, of the 1,875 steps of a run: the weights have to settle."""
+"""Until when learned subsets move, of the 1,874 steps of a run: the weights have to settle."""
 CAREFUL: dict[str, dict[str, Any]] = {
     "small-vgg": {"reach": 0.06, "last_step": 1200, "centred": True, "agreed": True}
 }
 """Networks whose subsets learn otherwise. Without shortcuts, gradients of kernels are large, noisy
-and mostly common to all of a layer (`gradients.py`). Runs of `small-vgg` have 3,750 steps."""
+and mostly common to all of a layer (`gradients.py`). Runs of `small-vgg` have 3,748 steps."""
 LATENT = {"small": 0.1, "small-vgg": 0.03}
 """Size of latent weights at first, as a part of the usual one. In a short run, more signs change
 with small ones, and the network learns more (`refinement.py --latent`)."""
@@ -54,7 +56,7 @@ def learning(
     A kernel's gradient sums over the weights that use it, and the more kernels there are, the fewer
     use each.
     """
-    start = reach * 8 / kernels
+    start = reach * 8 / min(kernels, MOST_SHARING)
     return {"period": 1, "start": start, "threshold": start, "last_step": last_step, **options}
 
 

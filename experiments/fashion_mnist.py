@@ -39,10 +39,10 @@ def main(context: click.Context, out: Path, data_root: Path | None) -> None:
 @click.option("--tau", "taus", multiple=True, type=int, default=TAUS)
 @click.option("--only", multiple=True, help="Methods to run; all of them by default.")
 @click.option("--seeds", default=3)
-@click.option("--epochs", default=6)
+@click.option("--epochs", default=2)
 @click.option("--batch-size", default=64)
 @click.option("--learning-rate", default=0.1)
-@click.option("--images", default=20000, help="Train with the first so many, of 60,000.")
+@click.option("--images", default=60000, help="Train with the first so many.")
 @click.option("--augment/--plain", default=False, help="Shift and flip training images at random.")
 @click.pass_obj
 def run_command(

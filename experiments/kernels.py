@@ -1,4 +1,4 @@
-"""What is noted of a network's kernels after every epoch."""
+"""What is noted of a network's kernels in training, at every checkpoint."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,6 @@ from torch import nn
 
 from tvm_snn.nn import BinarizedLayer, SubBitLayer
 from tvm_snn.nn.subsets.codes import kernel_codes
-from tvm_snn.training import Row
 
 
 @torch.no_grad()
@@ -37,17 +36,17 @@ def kernels_of(model: nn.Module) -> dict[str, Any]:
 
 
 class KernelNotes:
-    """A file for each epoch, so that a run that is resumed notes none twice."""
+    """A file for each checkpoint, so that a run that is resumed notes none twice."""
 
     def __init__(self, folder: Path) -> None:
         """Keep the files in `folder`."""
         self._folder = folder
 
-    def __call__(self, model: nn.Module, row: Row) -> None:
-        """Note the kernels after an epoch."""
-        path = self._folder / f"kernels-{row.epoch:04}.json"
-        path.write_text(json.dumps(kernels_of(model)))
+    def __call__(self, model: nn.Module, step: int) -> None:
+        """Note the kernels after so many steps."""
+        path = self._folder / f"kernels-{step:08}.json"
+        path.write_text(json.dumps({"step": step, "layers": kernels_of(model)}))
 
     def all(self) -> list[dict[str, Any]]:
-        """The notes of all epochs."""
+        """All notes in order: "step", and "layers" as `kernels_of` has them."""
         return [json.loads(p.read_text()) for p in sorted(self._folder.glob("kernels-*.json"))]

@@ -16,11 +16,12 @@ Result = dict[str, Any]
 
 def kernel_frequencies(results: list[Result], path: Path) -> None:
     """How often each kernel is used, most frequent first, a panel a layer; a line a result."""
-    layers = list(results[0]["kernels"][-1])
+    layers = list(results[0]["kernels"][-1]["layers"])
     figure, axes = _panels(len(layers))
     for axis, layer in zip(axes, layers, strict=False):
         for result in results:
-            counts = np.sort(list(result["kernels"][-1][layer]["counts"].values()))[::-1]
+            counts = result["kernels"][-1]["layers"][layer]["counts"]
+            counts = np.sort(list(counts.values()))[::-1]
             axis.plot(np.arange(1, len(counts) + 1), counts / counts.sum(), label=_name(result))
         axis.set(title=layer, xscale="log", xlabel="kernel, by frequency", ylabel="share")
     figure.legend(*axes[-1].get_legend_handles_labels(), fontsize="small", loc="lower right")
@@ -28,15 +29,15 @@ def kernel_frequencies(results: list[Result], path: Path) -> None:
 
 
 def codes_through_training(result: Result, path: Path) -> None:
-    """The codes of each layer's subset after every epoch, a panel a layer."""
-    notes = result["kernels"]
+    """The codes of each layer's subset in training, a panel a layer."""
+    steps = [note["step"] for note in result["kernels"]]
+    notes = [note["layers"] for note in result["kernels"]]
     layers = [layer for layer, note in notes[-1].items() if note["subset"] is not None]
     figure, axes = _panels(len(layers))
-    epochs = np.arange(1, len(notes) + 1)
     for axis, layer in zip(axes, layers, strict=False):
         codes = np.array([note[layer]["subset"] for note in notes])
-        axis.plot(epochs, codes, ".-", linewidth=0.5, markersize=2)
-        axis.set(title=layer, xlabel="epoch", ylabel="code")
+        axis.plot(steps, codes, ".-", linewidth=0.5, markersize=2)
+        axis.set(title=layer, xlabel="step", ylabel="code")
     figure.suptitle(_name(result))
     _save(figure, path)
 

@@ -91,8 +91,8 @@ def changed(before: list[Tensor], after: list[Tensor]) -> float:
 )
 @click.option("--centred", is_flag=True, help="Kernels do not learn what their gradients share.")
 @click.option("--agreed", is_flag=True, help="Entries flip with the weights that use them only.")
-@click.option("--images", default=20000)
-@click.option("--epochs", default=6)
+@click.option("--images", default=54000)
+@click.option("--epochs", default=2)
 @click.option("--seed", "seeds", type=int, multiple=True, default=(0,))
 def main(
     data_root: Path | None,

@@ -21,10 +21,10 @@ from tvm_snn.training import CHECKPOINT, Data, Settings, TensorSplit, Training
 class Plan:
     """What all runs of a table have in common."""
 
-    epochs: int = 6
+    epochs: int = 2
     batch_size: int = 64
     learning_rate: float = 0.1
-    images: int = 20000
+    images: int = 60000
     """Training images, the first of the data set."""
     augment: bool = False
     """Whether training images are shifted and flipped at random."""
@@ -62,7 +62,7 @@ def run(case: Case, plan: Plan, data: Data, out: Path) -> dict[str, Any]:
         folder=folder,
         checkpoint_steps=100,
         resume=(folder / CHECKPOINT).exists(),
-        after_epoch=notes,
+        before_checkpoint=notes,
     ).run()
     program = torch.export.export(model, (torch.zeros(1, *SHAPE),))
     exported = out / "models" / f"{case.key}.pt2"

@@ -45,12 +45,13 @@ def test_results_hold_what_a_table_needs(results):
     assert bnn["binary_bits"] == weights
     assert refined["binary_bits"] == weights * 4 // 9
     assert bnn["dense_bits"] == refined["dense_bits"]
-    assert len(refined["epochs"]) == len(refined["kernels"]) == 2
+    assert len(refined["epochs"]) == 2
+    assert [note["step"] for note in refined["kernels"]] == [2, 4]
     assert refined["accuracy"] == refined["epochs"][-1]["test_accuracy"]
-    for note in refined["kernels"][-1].values():
+    for note in refined["kernels"][-1]["layers"].values():
         assert len(note["subset"]) == 16
         assert set(map(int, note["counts"])) <= set(note["subset"])
-    counts = [sum(note["counts"].values()) for note in bnn["kernels"][-1].values()]
+    counts = [sum(note["counts"].values()) for note in bnn["kernels"][-1]["layers"].values()]
     assert counts == [256, 256, 512, 1024, 2048, 4096]
 
 

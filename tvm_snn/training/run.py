@@ -75,9 +75,9 @@ class Training:
     tensorboard: bool = False
     resume: bool = False
     """Go on from the checkpoint in `folder`."""
-    after_epoch: Callable[[nn.Module, Row], None] | None = None
-    """Called by the first process after every epoch, before its checkpoint is written: with a run
-    that is resumed, at least once for each epoch."""
+    before_checkpoint: Callable[[nn.Module, int], None] | None = None
+    """Called by the first process before every checkpoint, with the steps that are done in all. Of
+    a run that is resumed, at least once for each."""
 
     def run(self) -> list[Row]:
         """Train; return the log. The model is left in eval mode, on the CPU.
@@ -187,8 +187,6 @@ class Training:
             )
             if self.processes.first:
                 log.add(row)
-                if self.after_epoch is not None:
-                    self.after_epoch(self.model, row)
             display.epoch(row, self.settings.epochs)
             self._save(position, optimizer)
             if self.processes.any(stop()):
@@ -284,6 +282,10 @@ class Training:
         sums = self.processes.sum([position.loss, position.correct, position.images])
         if not self.processes.first:
             return
+        if self.before_checkpoint is not None:
+            epochs = position.stage * self.settings.epochs + position.epoch
+            steps = steps_of_epoch(self.data.train, self.settings.batch_size, self.processes)
+            self.before_checkpoint(self.model, epochs * steps + position.step)
         loss, correct, images = sums
         Checkpoint(
             settings=asdict(self.settings),

@@ -113,6 +113,23 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path):
     assert_same(straight, resumed)
 
 
+def test_checkpoints_are_told_of_by_the_steps_that_are_done(tmp_path):
+    told = []
+    run = training(
+        tmp_path / "run",
+        recipe="two-step",
+        epochs=2,
+        checkpoint_steps=4,
+        before_checkpoint=lambda model, step: told.append((step, model is run.model)),
+    )
+    run.run()
+    steps = len(run.data.train) // 20
+    epochs = [epoch * steps for epoch in range(4)]
+    within = [begin + step for begin in epochs for step in range(4, steps + 1, 4)]
+    after = [begin + steps for begin in epochs]
+    assert told == [(step, True) for step in sorted(within + after)]
+
+
 def test_two_steps_binarise_weights_in_the_second(tmp_path):
     run = training(tmp_path / "run", recipe="two-step", epochs=2)
     seen = []
