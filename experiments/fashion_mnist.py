@@ -15,6 +15,7 @@ from typing import get_args
 import click
 from cases import NETWORKS, TAUS, Activations, cases, methods
 from compiled import compile_and_compare
+from differences import differences
 from runs import Plan, read_results, run, write_result
 from tables import keep_results, markdown
 
@@ -99,7 +100,7 @@ def measure_command(obj: tuple[Path, Path | None], images: int, rounds: int) -> 
 def table_command(obj: tuple[Path, Path | None], keep: Path | None) -> None:
     """Print the results as Markdown."""
     results = _results(obj[0])
-    click.echo(markdown(results))
+    click.echo(f"{markdown(results)}\n\n{differences(results)}")
     if keep is not None:
         keep_results(results, keep)
 

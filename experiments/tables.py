@@ -6,6 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from differences import differences
+
 from tvm_snn.files import replacing
 
 Result = dict[str, Any]
@@ -81,7 +83,7 @@ def comparison(results: list[Result]) -> str:
 def keep_results(results: list[Result], folder: Path) -> None:
     """Write `fashion-mnist.md`, the tables, and `fashion-mnist.json`, all of the runs.
 
-    The JSON has what a result has but for the kernels of every epoch, which are large.
+    The JSON has what a result has but for the kernels at every checkpoint, which are large.
     """
     folder.mkdir(parents=True, exist_ok=True)
     runs = [{k: v for k, v in result.items() if k != "kernels"} for result in results]
@@ -96,8 +98,9 @@ def keep_results(results: list[Result], folder: Path) -> None:
         "binarised layers, us the median (and shortest) latency of an image in the "
         f"compiled network on one thread, where it was measured. {comparison(results)}\n\n"
     )
+    tables = f"{markdown(results)}\n\nSeed by seed:\n\n{differences(results)}\n"
     contents = {
-        "fashion-mnist.md": text + markdown(results) + "\n",
+        "fashion-mnist.md": text + tables,
         "fashion-mnist.json": json.dumps(runs, indent=1) + "\n",
     }
     for name, content in contents.items():

@@ -5,6 +5,7 @@ import json
 import pytest
 from cases import cases, methods
 from click.testing import CliRunner
+from differences import differences
 from fashion_mnist import main
 from kernels import KernelNotes, kernels_of
 from tables import comparison, markdown
@@ -85,11 +86,27 @@ def test_differences_of_compiled_networks_are_summed(results):
 def test_the_table_is_kept_with_all_runs_and_their_curves(folder, results):
     printed = experiment(folder, "table", "--keep", folder / "kept")
     text = (folder / "kept/fashion-mnist.md").read_text()
-    assert printed.strip() in text
+    table, seed_by_seed = printed.strip().rsplit("\n\n", 1)
+    assert table in text
+    assert seed_by_seed in text
     assert "2 runs with seeds 0" in text
     runs = json.loads((folder / "kept/fashion-mnist.json").read_text())
     assert {run["key"] for run in runs} == results.keys()
     assert all(len(run["epochs"]) == 2 and "kernels" not in run for run in runs)
+
+
+def test_methods_differ_seed_by_seed(results):
+    (bnn, _) = (results[key] for key in sorted(results))
+    accuracies = {"bnn": (0.5, 0.7, 0.9), "refined": (0.49, 0.72)}
+    runs = [
+        {**bnn, "method": method, "size": "tau 5" if method == "refined" else "", "seed": seed}
+        | {"accuracy": accuracy}
+        for method, values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    *_, row = differences(runs).splitlines()
+    assert row == "| small | W1A1 | refined tau 5 | bnn | +0.50 | 1.50 | -1.00, +2.00 |"
+    assert "| refined tau 5 | bnn | -1.00 |  | -1.00 |" in differences([runs[0], runs[3]])
 
 
 def test_pictures_are_drawn(folder, results):
