@@ -29,8 +29,9 @@ REACH = 0.1
 """How far latent entries of 8 kernels start from zero, and how far beyond it the memory follows,
 in these short runs; chosen by `refinement.py`. The defaults, those of the authors' code, are made
 for more than a hundred times as many steps, and here leave subsets as drawn."""
-MOST_SHARING = 32
-"""Kernels above which latent entries start no nearer to zero: so many need hardly be learned."""
+NEAREST = 32
+"""So many kernels start nearest to zero, and more no nearer: 64 random ones lose little, and
+learned ones need hardly move (`refinement.py --tau 6`)."""
 LAST_STEP = 600
 """Until when learned subsets move, of the 1,874 steps of a run: the weights have to settle."""
 CAREFUL: dict[str, dict[str, Any]] = {
@@ -56,7 +57,7 @@ def learning(
     A kernel's gradient sums over the weights that use it, and the more kernels there are, the fewer
     use each.
     """
-    start = reach * 8 / min(kernels, MOST_SHARING)
+    start = reach * 8 / min(kernels, NEAREST)
     return {"period": 1, "start": start, "threshold": start, "last_step": last_step, **options}
 
 

@@ -14,38 +14,54 @@ Result = dict[str, Any]
 Row = tuple[str, str]
 """Method and size."""
 
+_SIZES = [f"tau {tau}" for tau in sorted(TAUS, reverse=True)]
 PAIRS: list[tuple[Row, Row]] = [
     (("refined", "tau 5"), ("bnn", "")),
-    *((("refined", f"tau {tau}"), ("vanilla", f"tau {tau}")) for tau in sorted(TAUS)[::-1]),
-    *((("negation-closed", f"tau {t}"), ("refined", f"tau {t}")) for t in sorted(TAUS)[::-1]),
+    *((("refined", size), ("vanilla", size)) for size in _SIZES),
+    *((("negation-closed", size), ("refined", size)) for size in _SIZES),
     (("paired", "K 64"), ("refined", "tau 3")),
 ]
 """What is compared: the first less the second."""
 
 
 def differences(results: list[Result]) -> str:
-    """A Markdown table: a row for each two methods that some seeds of a network have both of."""
-    points: dict[tuple[str, str, Row], dict[int, float]] = defaultdict(dict)
+    """A Markdown table: a row for each two methods that some seeds of a network have both of.
+
+    Rows of all networks together follow where there are several.
+    """
+    points: dict[tuple[str, str], dict[Row, dict[int, float]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for r in results:
-        key = (r["network"], r["activations"], (r["method"], r["size"]))
-        points[key][r["seed"]] = 100 * r["accuracy"]
+        one = points[r["network"], r["activations"]]
+        one[r["method"], r["size"]][r["seed"]] = 100 * r["accuracy"]
     lines = [
         "| network | activations | points of | above | mean | standard error | of each seed |",
         "| --- | --- | --- | --- | ---: | ---: | --- |",
     ]
-    for network, activations in sorted({(r["network"], r["activations"]) for r in results}):
-        for first, second in PAIRS:
-            one, other = (points[network, activations, row] for row in (first, second))
-            each = [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]
-            if each:
-                names = (" ".join(row).strip() for row in (first, second))
-                cells = [network, activations, *names, f"{statistics.mean(each):+.2f}"]
-                cells += [_standard_error(each), ", ".join(f"{value:+.2f}" for value in each)]
-                lines.append(f"| {' | '.join(cells)} |")
+    together: dict[tuple[Row, Row], list[float]] = defaultdict(list)
+    for network in sorted(points):
+        for pair in PAIRS:
+            each = _each(points[network], *pair)
+            together[pair] += each
+            lines += _line(*network, pair, each)
+    if len(points) > 1:
+        for pair, each in together.items():
+            lines += _line("all", "", pair, each)
     return "\n".join(lines)
 
 
-def _standard_error(values: list[float]) -> str:
-    if len(values) < 2:
-        return ""
-    return f"{statistics.stdev(values) / len(values) ** 0.5:.2f}"
+def _each(points: dict[Row, dict[int, float]], first: Row, second: Row) -> list[float]:
+    """The differences of the seeds that have both."""
+    one, other = points[first], points[second]
+    return [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]
+
+
+def _line(network: str, activations: str, pair: tuple[Row, Row], each: list[float]) -> list[str]:
+    """A row of the table; none where there is no difference."""
+    if not each:
+        return []
+    error = f"{statistics.stdev(each) / len(each) ** 0.5:.2f}" if len(each) > 1 else ""
+    cells = [network, activations, *(" ".join(row).strip() for row in pair)]
+    cells += [f"{statistics.mean(each):+.2f}", error, ", ".join(f"{value:+.2f}" for value in each)]
+    return [f"| {' | '.join(cells)} |"]

@@ -3,7 +3,7 @@
     python experiments/refinement.py
     python experiments/refinement.py --tau 5 --setting 0.05 0.05 600 --setting 0.025 0.025 600
     python experiments/refinement.py --tau 5 --codewords 0.2 600 --codewords 0.02 600
-    python experiments/refinement.py --network small-vgg --epochs 12 --centred --agreed
+    python experiments/refinement.py --network small-vgg --epochs 4 --centred --agreed
     python experiments/refinement.py --latent 1
 
 Trains a small network with random subsets and with refined ones of several `start`, `threshold` and

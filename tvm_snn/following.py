@@ -47,8 +47,8 @@ def follow(network: CompiledNetwork, inputs: Sequence[Any], signs: Sequence[NDAr
             f"The network takes {count} tensors of signs, {len(signs)} were given. Give those of "
             "activations, and not of weights."
         )
-    values = [*network.check_inputs(inputs, {})]
-    values += [weight.array for weight in network.artifact.weights]
+    arrays = network.check_inputs(inputs, {})
+    values = [*arrays, *(weight.array for weight in network.artifact.weights)]
     known = dict(zip(function.params, values, strict=True))
     following = _Following(definitions, known, list(signs))
     result = evaluate(function, values, observe=following.observe)

@@ -107,6 +107,9 @@ def test_methods_differ_seed_by_seed(results):
     *_, row = differences(runs).splitlines()
     assert row == "| small | W1A1 | refined tau 5 | bnn | +0.50 | 1.50 | -1.00, +2.00 |"
     assert "| refined tau 5 | bnn | -1.00 |  | -1.00 |" in differences([runs[0], runs[3]])
+    other = [{**run, "network": "small-vgg"} for run in (runs[0], runs[3])]
+    *_, row = differences(runs + other).splitlines()
+    assert row.startswith("| all |  | refined tau 5 | bnn | +0.00 |")
 
 
 def test_pictures_are_drawn(folder, results):
