@@ -96,9 +96,9 @@ def _as_laid_out(signs: NDArray, definition: relax.Call, data: NDArray, name: st
 
     Signs are packed of channels-last images. Others may have either layout.
     """
-    layouts = [np.moveaxis(signs, 1, -1)] if signs.ndim > 2 else []
-    layouts.insert(len(layouts) if operator_name(definition) == PACKS_SIGNS else 0, signs)
-    for array in layouts:
+    last = np.moveaxis(signs, 1, -1) if signs.ndim > 2 else signs
+    packed = operator_name(definition) == PACKS_SIGNS
+    for array in (last, signs) if packed else (signs, last):
         if array.shape == data.shape:
             return array
     raise VerificationError(
